@@ -1,0 +1,58 @@
+"""Build weft's Cython modules; everything else about the package stands in pyproject.toml.
+
+The name of an extension follows from the place of its `.pyx` below `src`. The generated C goes to `build/`, never beside the
+source. `WEFT_DEBUG=1` builds without optimisation, with debug symbols, with C asserts, and with the Cython source quoted in
+the C, in a build folder of its own; add `--force` to `build_ext` when you change between the two.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import greenlet
+from Cython.Build import cythonize
+from Cython.Compiler import Options
+from setuptools import Extension, setup
+
+SOURCE = Path("src")
+DEBUG = os.environ.get("WEFT_DEBUG", "0") not in ("", "0")
+BUILD = Path("build", "debug") if DEBUG else Path("build")
+
+
+def compiler_flags() -> list[str]:
+    """Flags that come after those that the interpreter was built with, and so overrule them."""
+    if sys.platform == "win32":
+        return ["/Od", "/Zi", "/UNDEBUG"] if DEBUG else ["/O2"]
+    if DEBUG:
+        return ["-O0", "-g", "-UNDEBUG"]
+    if sys.platform == "linux":
+        return ["-O3", "-g0", "-fno-plt", "-fno-semantic-interposition"]
+    return ["-O3"]
+
+
+def extensions() -> list[Extension]:
+    """One extension a `.pyx`, in the order of their paths; `greenlet/greenlet.h` lies beside greenlet's Python files."""
+    header_folder = str(Path(greenlet.__file__).parent.parent)
+    return [
+        Extension(
+            ".".join(source.relative_to(SOURCE).with_suffix("").parts),
+            [source.as_posix()],
+            include_dirs=[header_folder],
+            extra_compile_args=compiler_flags(),
+        )
+        for source in sorted(SOURCE.glob("weft/**/*.pyx"))
+    ]
+
+
+Options.emit_code_comments = DEBUG
+
+setup(
+    ext_modules=cythonize(
+        extensions(),
+        build_dir=(BUILD / "cython").as_posix(),
+        include_path=[SOURCE.as_posix()],
+        compiler_directives={"language_level": 3, "linetrace": False},
+        show_all_warnings=DEBUG,
+    ),
+    options={"build": {"build_base": BUILD.as_posix()}},
+)

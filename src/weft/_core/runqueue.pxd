@@ -1,0 +1,21 @@
+from weft._core.timers cimport Timer
+
+
+cdef class Runnable(Timer):
+    cdef void *following
+    cdef bint queued
+
+
+cdef class RunQueue:
+    cdef void *head
+    cdef void *tail
+    cdef readonly Py_ssize_t size
+    cdef int inner
+    cdef int outer
+    cdef bint asleep
+    cdef void push(self, Runnable runnable) noexcept
+    cdef Runnable pop(self)
+    cdef int open(self) except -1
+    cdef void close(self) noexcept
+    cdef void ring(self) noexcept
+    cdef bint drain(self) noexcept

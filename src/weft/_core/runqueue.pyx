@@ -1,0 +1,97 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Who runs next, and the door by which other threads come in.
+
+Invariants:
+- A runnable stands in at most one run queue, once; the queue owns one reference to it while it does.
+- ``push`` and ``pop`` allocate nothing and run no Python code, so under the interpreter's lock each is one step for every thread,
+  for a signal handler, and for a finalizer: the queue itself is the thread-safe inbox.
+- ``asleep`` is true only while the owner waits in the operating system without the interpreter's lock; the first push then rings.
+
+The door is a pipe and not an eventfd: a Python signal may ring it too (``signal.set_wakeup_fd`` writes the signal's number, one
+byte, which an eventfd refuses), and a pipe is portable. A wake writes the byte 0, a signal its number, so ``drain`` can tell.
+"""
+
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from posix.unistd cimport close, read, write
+
+import os
+
+
+cdef class Runnable(Timer):
+    """Something that can stand in a run queue."""
+
+
+cdef class RunQueue:
+    """First in, first out."""
+
+    def __cinit__(self):
+        self.inner = self.outer = -1
+
+    def __dealloc__(self):
+        self.close()
+        cdef Runnable runnable
+        while self.head != NULL:
+            runnable = self.pop()
+
+    cdef int open(self) except -1:
+        """Make the door (again: after a fork the child needs one of its own)."""
+        self.close()
+        self.inner, self.outer = os.pipe()
+        os.set_blocking(self.inner, False)
+        os.set_blocking(self.outer, False)
+        return 0
+
+    cdef void close(self) noexcept:
+        if self.inner >= 0:
+            close(self.inner)
+            close(self.outer)
+            self.inner = self.outer = -1
+
+    cdef void push(self, Runnable runnable) noexcept:
+        """Let `runnable` run after those that wait already. From any thread; nothing happens if it is queued already."""
+        if runnable.queued:
+            return
+        runnable.queued = True
+        runnable.following = NULL
+        Py_INCREF(runnable)
+        if self.tail == NULL:
+            self.head = <void *>runnable
+        else:
+            (<Runnable>self.tail).following = <void *>runnable
+        self.tail = <void *>runnable
+        self.size += 1
+        if self.asleep:
+            self.asleep = False
+            self.ring()
+
+    cdef Runnable pop(self):
+        """The next runnable, or None."""
+        cdef Runnable runnable
+        if self.head == NULL:
+            return None
+        runnable = <Runnable>self.head
+        self.head = runnable.following
+        if self.head == NULL:
+            self.tail = NULL
+        runnable.following = NULL
+        runnable.queued = False
+        self.size -= 1
+        Py_DECREF(runnable)
+        return runnable
+
+    cdef void ring(self) noexcept:
+        cdef char byte = 0
+        write(self.outer, &byte, 1)  # a full pipe rings just as well
+
+    cdef bint drain(self) noexcept:
+        """Empty the door; true if a signal rang."""
+        cdef char buffer[256]
+        cdef Py_ssize_t count, index
+        cdef bint signalled = False
+        while True:
+            count = read(self.inner, buffer, sizeof(buffer))
+            for index in range(max(count, 0)):
+                if buffer[index]:
+                    signalled = True
+            if count < <Py_ssize_t>sizeof(buffer):
+                return signalled

@@ -1,0 +1,25 @@
+cdef class Timer:
+    cdef Py_ssize_t slot
+    cdef void fire(self) noexcept
+
+
+cdef struct Entry:
+    double when
+    unsigned long long order
+    void *timer
+
+
+cdef class TimerHeap:
+    cdef Entry *entries
+    cdef readonly Py_ssize_t size
+    cdef Py_ssize_t capacity
+    cdef unsigned long long order
+    cdef int add(self, Timer timer, double when) except -1
+    cdef void remove(self, Timer timer) noexcept
+    cdef double first(self) noexcept
+    cdef void fire_due(self, double now) noexcept
+    cdef void rise(self, Py_ssize_t slot, Entry entry) noexcept
+    cdef void sink(self, Py_ssize_t slot, Entry entry) noexcept
+
+
+cdef double monotonic() noexcept nogil

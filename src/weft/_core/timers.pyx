@@ -1,0 +1,128 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Timers in a heap that forgets the cancelled ones.
+
+Invariants:
+- A timer stands in at most one heap; ``slot`` is its place there, or -1.
+- The heap owns one reference to each timer in it, and none to one that was removed: removal is immediate, not lazy.
+- Equal deadlines fire in the order in which they were set.
+- Firing runs no Python code.
+
+A heap of four children a node is shallower than a binary one, and a timer that is set last and removed first, the fate of
+nearly every timeout, sits in the bottom row and leaves it at once.
+"""
+
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.math cimport INFINITY
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+
+cdef double monotonic() noexcept nogil:
+    """Seconds of the monotonic clock, the one that ``time.monotonic`` reads."""
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <double>now.tv_sec + <double>now.tv_nsec * 1e-9
+
+
+cdef class Timer:
+    """Something that happens at a moment. Subclasses say what in ``fire``."""
+
+    def __cinit__(self):
+        self.slot = -1
+
+    cdef void fire(self) noexcept:
+        pass
+
+
+cdef class TimerHeap:
+    """The timers of one scheduler, the earliest first."""
+
+    def __dealloc__(self):
+        cdef Py_ssize_t slot
+        for slot in range(self.size):
+            (<Timer>self.entries[slot].timer).slot = -1
+            Py_DECREF(<Timer>self.entries[slot].timer)
+        PyMem_Free(self.entries)
+
+    cdef int add(self, Timer timer, double when) except -1:
+        """Fire `timer` when the monotonic clock reaches `when` (seconds)."""
+        cdef Entry entry
+        cdef Entry *entries
+        cdef Py_ssize_t capacity
+        if self.size == self.capacity:
+            capacity = self.capacity * 2 if self.capacity else 64
+            entries = <Entry *>PyMem_Realloc(self.entries, capacity * sizeof(Entry))
+            if entries == NULL:
+                raise MemoryError
+            self.entries = entries
+            self.capacity = capacity
+        self.order += 1
+        entry.when = when
+        entry.order = self.order
+        entry.timer = <void *>timer
+        Py_INCREF(timer)
+        self.size += 1
+        self.rise(self.size - 1, entry)
+        return 0
+
+    cdef void remove(self, Timer timer) noexcept:
+        """Forget `timer`; nothing happens if it is not set."""
+        cdef Py_ssize_t slot = timer.slot
+        cdef Entry last
+        if slot < 0:
+            return
+        timer.slot = -1
+        self.size -= 1
+        if slot != self.size:
+            last = self.entries[self.size]
+            if slot > 0 and earlier(last, self.entries[(slot - 1) >> 2]):
+                self.rise(slot, last)
+            else:
+                self.sink(slot, last)
+        Py_DECREF(timer)
+
+    cdef double first(self) noexcept:
+        """The earliest deadline, or infinity."""
+        return self.entries[0].when if self.size else INFINITY
+
+    cdef void fire_due(self, double now) noexcept:
+        """Take out and fire whatever is due at `now`."""
+        cdef Timer timer
+        while self.size and self.entries[0].when <= now:
+            timer = <Timer>self.entries[0].timer
+            self.remove(timer)
+            timer.fire()
+
+    cdef void rise(self, Py_ssize_t slot, Entry entry) noexcept:
+        cdef Py_ssize_t parent
+        while slot > 0:
+            parent = (slot - 1) >> 2
+            if not earlier(entry, self.entries[parent]):
+                break
+            self.entries[slot] = self.entries[parent]
+            (<Timer>self.entries[slot].timer).slot = slot
+            slot = parent
+        self.entries[slot] = entry
+        (<Timer>entry.timer).slot = slot
+
+    cdef void sink(self, Py_ssize_t slot, Entry entry) noexcept:
+        cdef Py_ssize_t child, other, end
+        while True:
+            child = (slot << 2) + 1
+            if child >= self.size:
+                break
+            end = min(child + 4, self.size)
+            for other in range(child + 1, end):
+                if earlier(self.entries[other], self.entries[child]):
+                    child = other
+            if not earlier(self.entries[child], entry):
+                break
+            self.entries[slot] = self.entries[child]
+            (<Timer>self.entries[slot].timer).slot = slot
+            slot = child
+        self.entries[slot] = entry
+        (<Timer>entry.timer).slot = slot
+
+
+cdef inline bint earlier(Entry a, Entry b) noexcept nogil:
+    return a.when < b.when or (a.when == b.when and a.order < b.order)

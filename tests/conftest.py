@@ -1,0 +1,54 @@
+"""What every test can use: programs in a process of their own, for whatever can crash, hang or patch the standard library."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("weft", deadline=None, derandomize=True, database=None)  # no clock, no chance, nothing left behind
+settings.load_profile("weft")
+
+FLAGS = [f"-W{option}" for option in sys.warnoptions] + ["-Xdev"] * sys.flags.dev_mode
+
+RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run_python() -> RunPython:
+    """`run_python(source, *arguments, check=True, timeout=30, stdin=None, **environment)`: run a program in a new interpreter.
+
+    The source is dedented; the environment is this process's with the given variables set (None takes one away), and so are
+    `-X dev` and `-W`. Returns the completed process, with `stdout` and `stderr` as text. With `check`, a non-zero exit status
+    fails the test and shows the output. After `timeout` seconds the process dies by SIGABRT, with the stacks of its threads on
+    its standard error.
+    """
+
+    def run(
+        source: str, *arguments: str, check: bool = True, timeout: float = 30, stdin: str | None = None, **environment: str | None
+    ) -> "subprocess.CompletedProcess[str]":
+        variables = {**os.environ, "PYTHONFAULTHANDLER": "1", **environment}
+        process = subprocess.Popen(
+            [sys.executable, *FLAGS, "-c", textwrap.dedent(source), *arguments],
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={name: value for name, value in variables.items() if value is not None},
+        )
+        with process:
+            try:
+                stdout, stderr = process.communicate(stdin, timeout)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGABRT)
+                stdout, stderr = process.communicate()
+                pytest.fail(f"the program did not end within {timeout} seconds\n{stdout}\n{stderr}")
+        if check and process.returncode != 0:
+            pytest.fail(f"the program ended with status {process.returncode}\n{stdout}\n{stderr}")
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    return run

@@ -1,0 +1,42 @@
+"""The public names are a promise: a change of this list is a change for every user, and needs a line in the changelog."""
+
+import weft
+
+PUBLIC = [
+    "BoundedSemaphore",
+    "Cancelled",
+    "Condition",
+    "DeadlockError",
+    "Event",
+    "Lock",
+    "Queue",
+    "RLock",
+    "Semaphore",
+    "SimpleQueue",
+    "Task",
+    "WeftError",
+    "as_completed",
+    "current_task",
+    "joinall",
+    "offload",
+    "sleep",
+    "spawn",
+    "wait",
+    "wait_readable",
+    "wait_writable",
+]
+
+
+def test_the_public_names_are_pinned() -> None:
+    assert sorted(weft.__all__) == sorted(PUBLIC)
+
+
+def test_every_public_name_is_documented() -> None:
+    undocumented = [name for name in PUBLIC if not getattr(weft, name).__doc__]
+    assert undocumented == []
+
+
+def test_nothing_else_lies_about_in_the_face() -> None:
+    loose = {name for name, value in vars(weft).items() if not name.startswith("_") and not hasattr(value, "__path__")}
+    modules = {name for name in loose if getattr(vars(weft)[name], "__spec__", None) is not None}
+    assert loose - modules - set(PUBLIC) == set()
