@@ -30,8 +30,11 @@ cdef class RunQueue:
     def __dealloc__(self):
         self.close()
         cdef Runnable runnable
-        while self.head != NULL:
-            runnable = self.pop()
+        while self.head != NULL:  # not pop(): it returns an object, so it could raise, and nothing can be raised here
+            runnable = <Runnable>self.head
+            self.head = runnable.following
+            runnable.queued = False
+            Py_DECREF(runnable)
 
     cdef int open(self) except -1:
         """Make the door (again: after a fork the child needs one of its own)."""
