@@ -2,7 +2,17 @@
 
 import weft
 
-PUBLIC = ["Cancelled", "DeadlockError", "LatePatchWarning", "WeftError"]
+PUBLIC = [
+    "Cancelled",
+    "DeadlockError",
+    "LatePatchWarning",
+    "Task",
+    "WeftError",
+    "current_task",
+    "joinall",
+    "sleep",
+    "spawn",
+]
 
 
 def test_the_public_names_are_pinned() -> None:

@@ -8,8 +8,8 @@ cdef extern from "greenlet/greenlet.h" nogil:
     void PyGreenlet_Import()
 
 cdef extern from "greenlet/greenlet.h":
-    PyGreenlet *PyGreenlet_New(PyObject *run, PyGreenlet *parent)
-    PyGreenlet *PyGreenlet_GetCurrent()
+    PyGreenlet *PyGreenlet_New(PyObject *run, PyGreenlet *parent) except NULL
+    PyGreenlet *PyGreenlet_GetCurrent() except NULL
     PyGreenlet *PyGreenlet_GetParent(PyGreenlet *greenlet)
-    PyObject *PyGreenlet_Switch(PyGreenlet *greenlet, PyObject *args, PyObject *kwargs)
+    object PyGreenlet_Switch(PyGreenlet *greenlet, PyObject *args, PyObject *kwargs)
     PyObject *PyExc_GreenletExit

@@ -1,0 +1,58 @@
+from weft._core.greenlets cimport PyGreenlet
+from weft._core.poller cimport Descriptor, Poller
+from weft._core.runqueue cimport Runnable, RunQueue
+from weft._core.timers cimport TimerHeap
+from weft._core.waiting cimport Waiter, WaitQueue
+
+cdef enum State:
+    NEW, READY, RUNNING, PARKED, ENDED
+
+
+cdef class Fiber(Runnable):
+    cdef Scheduler scheduler
+    cdef PyGreenlet *greenlet
+    cdef void *newer
+    cdef void *older
+    cdef Waiter waiter
+    cdef readonly object reason
+    cdef object pending
+    cdef State state
+    cdef bint cancelling
+    cdef bint signalled
+    cdef int run(self) except -1
+    cdef int interrupt(self, object exception) except -1
+    cdef void resume(self) noexcept
+
+
+cdef class Scheduler:
+    cdef RunQueue ready
+    cdef TimerHeap timers
+    cdef Poller poller
+    cdef Fiber current
+    cdef readonly Fiber main
+    cdef Fiber starting
+    cdef Fiber following
+    cdef list idle
+    cdef object launcher
+    cdef object creator
+    cdef void *newest
+    cdef readonly Py_ssize_t alive
+    cdef unsigned long switches
+    cdef bint listens
+    cdef bint on_main_thread
+    cdef readonly bint forked
+    cdef int adopt(self, Fiber fiber) except -1
+    cdef void release(self, Fiber fiber) noexcept
+    cdef int park(self, Waiter waiter, double timeout, object reason) except -1
+    cdef int pause(self) except -1
+    cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1
+    cdef int wait_descriptor(self, Descriptor descriptor, int direction, double timeout) except -1
+    cdef int leave(self, Fiber fiber) except -1
+    cdef int choose(self) except -1
+    cdef int poll(self, bint block) except -1
+    cdef int listen(self) except -1
+    cdef int switch(self) except -1
+
+
+cdef Scheduler get_scheduler()
+cdef double seconds(object timeout) except? -2

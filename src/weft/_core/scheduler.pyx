@@ -1,0 +1,550 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The scheduler: whoever blocks runs it.
+
+There is no hub that every switch passes through. ``park`` takes the next runnable fiber and switches straight to it; with none
+it polls in place; when the first event is its own, it returns without a switch.
+
+Invariants:
+- One scheduler an OS thread; only its thread touches anything here but ``ready``, which is the door for everybody else.
+- ``current`` is the fiber that runs. Only ``park``, ``pause`` and a worker between two fibers replace it, in the step before a switch.
+- A fiber that is not an ended one is in the registry (``newest``, ``older``), which owns it. A parked or unstarted one owns nothing of the thread.
+- A greenlet is remembered where it parked (a fiber may run greenlets of its own), and forgotten when it goes on.
+- Only the launcher, which lies at the base, starts workers; a worker that ends returns to it. What ends: a worker too many in the idle list.
+- Signal handlers run on the main fiber's stack, at its ``park``, and may park there themselves.
+- Nothing that runs user code is dropped while no fiber is current: a fiber drops what it holds inside ``run``.
+
+Tried and dropped: a callback queue beside the run queue (nothing needed it), an eventfd as door (a signal cannot ring it).
+"""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from libc.math cimport INFINITY
+from weft._core.greenlets cimport (
+    PyGreenlet,
+    PyGreenlet_GetCurrent,
+    PyGreenlet_GetParent,
+    PyGreenlet_Import,
+    PyGreenlet_New,
+    PyGreenlet_Switch,
+)
+from weft._core.poller cimport READ, Descriptor, Poller, make_poller
+from weft._core.runqueue cimport Runnable, RunQueue
+from weft._core.timers cimport TimerHeap, monotonic
+from weft._core.waiting cimport Waiter, WaitQueue
+
+import _signal
+import _thread
+import os
+import sys
+
+from weft._core.errors import Cancelled, DeadlockError
+
+cdef extern from "thread.h":
+    void weft_reset_recursion()
+    Py_ssize_t weft_count_threads()
+    void *weft_get_scheduler()
+    void weft_set_scheduler(void *scheduler)
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+    PyObject *PyThreadState_GetDict()
+
+PyGreenlet_Import()
+
+cdef enum:
+    FAIR = 64  # switches between two looks at the poller, so that a run queue that never empties starves nobody
+    IDLE = 1024  # workers kept for the next tasks, 16 KiB of address space and about 6 KB of memory each
+
+cdef object main_type = None
+cdef list schedulers = []
+cdef list abandoned = []  # what a fork left in the child of other fibers' stacks: kept, so that nothing of theirs runs there
+cdef object main_thread = sys.modules["threading"].main_thread().ident if "threading" in sys.modules else _thread.get_ident()
+cdef Py_ssize_t idle_threads = 0
+
+
+cdef double seconds(object timeout) except? -2:
+    """A timeout in seconds as C sees it: None is -1, without end."""
+    cdef double value
+    if timeout is None:
+        return -1
+    value = timeout
+    if value != value:
+        raise ValueError("Invalid value NaN (not a number)")
+    return value if value > 0 else 0
+
+
+cdef class Fiber(Runnable):
+    """Something with a stack of its own once it runs; what it does is said by a subclass, in ``run``."""
+
+    def __dealloc__(self):
+        Py_XDECREF(<PyObject *>self.greenlet)
+
+    cdef int run(self) except -1:
+        """Do it, tell everybody, and drop what it held. Raises nothing but the greenlet's own end."""
+        return 0
+
+    cdef void fire(self) noexcept:
+        """The timeout of the park has come."""
+        self.resume()
+
+    cdef void resume(self) noexcept:
+        """Let a parked fiber run though nobody woke it; its ``park`` finds out why."""
+        if self.state == PARKED:
+            self.state = READY
+            if self.waiter is not None:
+                self.waiter.parked = False
+            self.scheduler.ready.push(self)
+
+    cdef int interrupt(self, object exception) except -1:
+        """Raise `exception` where the fiber waits, or at its next wait."""
+        if self.pending is None:
+            self.pending = exception
+        self.resume()
+        return 0
+
+
+cdef class Scheduler:
+    """The run queue, the timers, the poller and the workers of one OS thread."""
+
+    def __cinit__(self):
+        self.ready = RunQueue()
+        self.timers = TimerHeap()
+        self.poller = make_poller()
+        self.idle = []
+
+    cdef int adopt(self, Fiber fiber) except -1:
+        """Put a new fiber into the registry."""
+        Py_INCREF(fiber)
+        fiber.scheduler = self
+        fiber.older = self.newest
+        if self.newest != NULL:
+            (<Fiber>self.newest).newer = <void *>fiber
+        self.newest = <void *>fiber
+        self.alive += 1
+        return 0
+
+    cdef void release(self, Fiber fiber) noexcept:
+        """Take an ended fiber out of the registry."""
+        if fiber.newer == NULL:
+            self.newest = fiber.older
+        else:
+            (<Fiber>fiber.newer).older = fiber.older
+        if fiber.older != NULL:
+            (<Fiber>fiber.older).newer = fiber.newer
+        fiber.newer = fiber.older = NULL
+        fiber.state = ENDED
+        self.alive -= 1
+        Py_DECREF(fiber)
+
+    cdef int park(self, Waiter waiter, double timeout, object reason) except -1:
+        """Stop the current fiber until `waiter` is woken (1), or `timeout` seconds have passed (0; negative: without end).
+
+        `waiter` may be None: then time alone, or an interruption, lets it go on. Raises what the fiber is interrupted with. On
+        every way but the first the waiter has left its line.
+        """
+        cdef Fiber fiber = self.current
+        cdef double deadline = -1
+        try:
+            if fiber.cancelling or fiber.pending is not None:
+                self.deliver(fiber)
+            if waiter is not None and waiter.woken:
+                return 1
+            if timeout >= 0:
+                deadline = monotonic() + timeout
+            while True:
+                if waiter is not None:
+                    waiter.fiber = fiber
+                    waiter.ready = self.ready
+                    waiter.parked = True
+                fiber.waiter = waiter
+                fiber.reason = reason
+                fiber.state = PARKED
+                if deadline >= 0:
+                    self.timers.add(fiber, deadline)
+                try:
+                    self.leave(fiber)
+                finally:
+                    fiber.state = RUNNING
+                    fiber.waiter = None
+                    fiber.reason = None
+                    if fiber.slot >= 0:
+                        self.timers.remove(fiber)
+                    if waiter is not None:
+                        waiter.parked = False
+                if waiter is not None and waiter.woken:
+                    return 1
+                if fiber.cancelling or fiber.pending is not None:
+                    self.deliver(fiber)
+                if fiber.signalled:
+                    fiber.signalled = False
+                    PyErr_CheckSignals()
+                    if waiter is not None and waiter.woken:
+                        return 1
+                if deadline >= 0 and monotonic() >= deadline:
+                    break
+            if waiter is not None:
+                waiter.leave()
+            return 0
+        except:
+            if waiter is not None:
+                waiter.leave()
+            raise
+
+    def deliver(self, Fiber fiber):
+        exception, fiber.pending = fiber.pending, None
+        if exception is not None:
+            raise exception
+        raise Cancelled
+
+    cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1:
+        """Stand in `queue` until woken (1) or until `timeout` seconds have passed (0)."""
+        cdef Waiter waiter = Waiter()
+        queue.join(waiter)
+        return self.park(waiter, timeout, reason)
+
+    cdef int wait_descriptor(self, Descriptor descriptor, int direction, double timeout) except -1:
+        """Park until `descriptor` may be ready (1) or `timeout` seconds have passed (0). Raises OSError(EBADF) once it is closed."""
+        cdef int woken
+        if self.poller.arm(descriptor, direction):
+            self.pause()
+            return 1
+        self.poller.waiting += 1
+        try:
+            woken = self.wait(descriptor.readers if direction == READ else descriptor.writers, timeout, descriptor)
+        finally:
+            self.poller.waiting -= 1
+        if descriptor.closed:
+            import errno
+
+            raise OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: descriptor {descriptor.number} was closed while a task waited for it")
+        return woken
+
+    cdef int pause(self) except -1:
+        """Let everybody else who can run do so first."""
+        cdef Fiber fiber = self.current
+        if fiber.cancelling or fiber.pending is not None:
+            self.deliver(fiber)
+        fiber.state = READY
+        self.ready.push(fiber)
+        try:
+            self.leave(fiber)
+        finally:
+            fiber.state = RUNNING
+        if fiber.cancelling or fiber.pending is not None:
+            self.deliver(fiber)
+        if fiber.signalled:
+            fiber.signalled = False
+            PyErr_CheckSignals()
+        return 0
+
+    cdef int leave(self, Fiber fiber) except -1:
+        """Switch from `fiber`, the current one, to whoever is next; returns when somebody switches back."""
+        self.choose()
+        if self.following is fiber:
+            self.following = None
+            return 0
+        fiber.greenlet = PyGreenlet_GetCurrent()
+        try:
+            self.switch()
+        finally:
+            Py_XDECREF(<PyObject *>fiber.greenlet)
+            fiber.greenlet = NULL
+            self.current = fiber
+        return 0
+
+    cdef int choose(self) except -1:
+        """Take the next fiber to run as ``following``; wait for one."""
+        while True:
+            self.switches += 1
+            if self.switches % FAIR == 0:
+                self.poll(False)
+            self.following = <Fiber>self.ready.pop()
+            if self.following is not None:
+                return 0
+            self.poll(True)
+
+    cdef int switch(self) except -1:
+        """Give the thread to ``following``; a new fiber gets an idle worker, or the launcher makes one.
+
+        Nothing here holds a reference while away: a parked stack that held the next fiber would keep it long after its end.
+        """
+        cdef PyGreenlet *target
+        if self.following.state == NEW:
+            self.starting, self.following = self.following, None
+            if self.idle:
+                worker = self.idle.pop()
+                target = <PyGreenlet *><PyObject *>worker
+                worker = None  # it holds itself
+            else:
+                target = <PyGreenlet *><PyObject *>self.launcher
+        else:
+            target = self.following.greenlet
+            self.current, self.following = self.following, None
+        PyGreenlet_Switch(target, NULL, NULL)
+        return 0
+
+    def work(self):
+        """The body of a worker: run a fiber, take the next, again."""
+        cdef PyGreenlet *own = PyGreenlet_GetCurrent()
+        me = <object><PyObject *>own
+        Py_DECREF(me)
+        while True:
+            self.current, self.starting = self.starting, None
+            while True:
+                self.current.state = RUNNING
+                try:
+                    self.current.run()
+                finally:
+                    self.release(self.current)
+                if self.forked and self.current is self.main:
+                    end_process()
+                self.choose()
+                if self.following.state != NEW:
+                    break
+                self.current, self.following = self.following, None
+            if len(self.idle) >= IDLE:
+                return
+            self.idle.append(me)
+            self.switch()
+
+    def launch(self):
+        """The body of the launcher."""
+        weft_reset_recursion()
+        body = self.work
+        PyGreenlet_Switch(<PyGreenlet *><PyObject *>self.creator, NULL, NULL)
+        while True:
+            if self.starting is not None:
+                worker = new_greenlet(body, None)
+                PyGreenlet_Switch(<PyGreenlet *><PyObject *>worker, NULL, NULL)
+                worker = None
+            else:
+                if self.following is None:
+                    self.choose()
+                self.switch()
+
+    cdef int poll(self, bint block) except -1:
+        """Fire the timers that are due and ask the poller; with `block`, wait until something can happen."""
+        cdef double first, timeout = 0
+        cdef int outcome = 0
+        if block:
+            first = self.timers.first()
+            if first == INFINITY:
+                if self.poller.waiting == 0 and self.on_main_thread and nobody_else():
+                    self.main.interrupt(self.deadlock())
+                    return 0
+                timeout = -1
+            else:
+                timeout = max(first - monotonic(), 0)
+        if timeout != 0:
+            if self.on_main_thread and not self.listens:
+                self.listen()
+            self.ready.asleep = True
+        try:
+            outcome = self.poller.poll(timeout)
+        finally:
+            self.ready.asleep = False
+        if outcome == 2 and not self.ready.drain():
+            outcome = 0
+        if outcome and self.on_main_thread:
+            self.main.signalled = True
+            self.main.resume()
+        if self.timers.size:
+            self.timers.fire_due(monotonic())
+        return 0
+
+    cdef int listen(self) except -1:
+        """Let signals ring the door, unless somebody else listens."""
+        self.listens = True
+        try:
+            before = _signal.set_wakeup_fd(self.ready.outer, warn_on_full_buffer=False)
+            if before != -1:
+                _signal.set_wakeup_fd(before)
+        except ValueError:  # not the main interpreter
+            pass
+        return 0
+
+    def deadlock(self):
+        """The error that names every parked task."""
+        lines = tuple(f"{task} waits for {reason}{where}" for task, reason, where in self.parked())
+        return DeadlockError("nothing can ever wake the main task; parked are:\n  " + "\n  ".join(lines[:100])
+                             + (f"\n  and {len(lines) - 100} more" if len(lines) > 100 else ""), lines)
+
+    def parked(self):
+        """Each parked fiber, the oldest first: itself, what it waits for, and where."""
+        cdef Fiber fiber
+        cdef void *link = self.newest
+        rows = []
+        while link != NULL:
+            fiber = <Fiber>link
+            link = fiber.older
+            if fiber.state == PARKED:
+                if fiber.greenlet != NULL:
+                    frame = (<object><PyObject *>fiber.greenlet).gr_frame
+                else:  # the one that polls
+                    frame = sys._current_frames().get(_thread.get_ident())
+                where = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame is not None else ""
+                rows.append((fiber, fiber.reason if isinstance(fiber.reason, str) else repr(fiber.reason), where))
+        rows.reverse()
+        return rows
+
+    def start(self):
+        """Make what belongs to the thread: the door, the main fiber, and the launcher at the base."""
+        cdef Fiber main = main_type()
+        self.ready.open()
+        self.poller.open(self.ready.inner)
+        self.on_main_thread = _thread.get_ident() == main_thread
+        self.main = self.current = main
+        main.state = RUNNING
+        self.adopt(main)
+        cdef PyGreenlet *creator = PyGreenlet_GetCurrent()
+        self.creator = <object><PyObject *>creator
+        Py_DECREF(self.creator)
+        self.launcher = new_greenlet(self.launch, base_greenlet())
+        PyGreenlet_Switch(<PyGreenlet *><PyObject *>self.launcher, NULL, NULL)
+        self.creator = None
+
+    def close(self):
+        """The thread ends: close what the operating system lent."""
+        self.ready.close()
+        self.poller.close()
+        if self in schedulers:
+            schedulers.remove(self)
+
+
+cdef object new_greenlet(body, parent):
+    """A greenlet that will run `body`; without `parent` (None) the current one is its parent."""
+    cdef PyGreenlet *greenlet
+    greenlet = PyGreenlet_New(<PyObject *>body, NULL if parent is None else <PyGreenlet *><PyObject *>parent)
+    made = <object><PyObject *>greenlet
+    Py_DECREF(made)
+    return made
+
+
+cdef int end_process() except -1:
+    """The task that forked is over in the child: end as the last thread of a process does."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    os._exit(0)
+
+
+cdef object base_greenlet():
+    """The greenlet of this thread that has no parent."""
+    cdef PyGreenlet *greenlet = PyGreenlet_GetCurrent()
+    cdef PyGreenlet *parent
+    while True:
+        parent = PyGreenlet_GetParent(greenlet)
+        if parent == NULL:
+            base = <object><PyObject *>greenlet
+            Py_DECREF(base)
+            return base
+        Py_DECREF(<object><PyObject *>greenlet)
+        greenlet = parent
+
+
+cdef class Anchor:
+    """Stands in the thread's own dictionary, and closes the scheduler when the thread ends."""
+
+    cdef Scheduler scheduler
+
+    def __dealloc__(self):
+        if weft_get_scheduler() == <void *>self.scheduler:
+            weft_set_scheduler(NULL)
+        self.scheduler.close()
+
+
+cdef Scheduler get_scheduler():
+    """The scheduler of this OS thread."""
+    cdef void *known = weft_get_scheduler()
+    if known != NULL:
+        return <Scheduler>known
+    return make_scheduler()
+
+
+cdef Scheduler make_scheduler():
+    cdef Scheduler scheduler = Scheduler()
+    cdef Anchor anchor = Anchor()
+    anchor.scheduler = scheduler
+    state = <object>PyThreadState_GetDict()
+    state["weft"] = anchor
+    weft_set_scheduler(<void *>scheduler)
+    schedulers.append(scheduler)
+    scheduler.start()
+    return scheduler
+
+
+cdef bint nobody_else():
+    """No other thread and no signal handler can wake anybody."""
+    if weft_count_threads() - idle_threads > 1:
+        return False
+    for number in _signal.valid_signals():
+        handler = _signal.getsignal(number)
+        if callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int):
+            return False
+    return True
+
+
+def set_main_type(kind):
+    """What the main fiber of a thread is made of."""
+    global main_type
+    main_type = kind
+
+
+def count_idle_threads(change):
+    """A pool's thread begins (1) or stops (-1) to have nothing to do: then it wakes nobody."""
+    global idle_threads
+    idle_threads += change
+
+
+def after_fork_in_child():
+    """The child has the current fiber alone, as its main one, and a door and a poller of its own."""
+    global main_thread, idle_threads
+    cdef Scheduler scheduler
+    cdef Fiber fiber
+    cdef void *link
+    main_thread = _thread.get_ident()
+    idle_threads = 0
+    known = weft_get_scheduler()
+    for other in list(schedulers):
+        if <void *>other != known:
+            abandoned.append(other)
+            (<Scheduler>other).close()
+    if known == NULL:
+        return
+    scheduler = <Scheduler>known
+    if scheduler.listens:
+        before = _signal.set_wakeup_fd(-1)
+        if before != scheduler.ready.outer:
+            _signal.set_wakeup_fd(before)
+        scheduler.listens = False
+    fiber = scheduler.current
+    link = scheduler.newest
+    while link != NULL:  # the others stay as they are, held and never run: their stacks belong to the parent
+        if link != <void *>fiber:
+            Py_INCREF(<Fiber>link)
+        link = (<Fiber>link).older
+    abandoned.append((scheduler.ready, scheduler.timers, scheduler.poller, scheduler.idle))
+    scheduler.ready.close()
+    scheduler.poller.close()
+    scheduler.ready = RunQueue()
+    scheduler.timers = TimerHeap()
+    scheduler.poller = make_poller()
+    scheduler.idle = []
+    scheduler.ready.open()
+    scheduler.poller.open(scheduler.ready.inner)
+    scheduler.on_main_thread = True
+    scheduler.forked = scheduler.forked or fiber is not scheduler.main
+    scheduler.main = fiber
+    scheduler.newest = <void *>fiber
+    fiber.older = fiber.newer = NULL
+    scheduler.alive = 1
+
+
+def pending_fibers():
+    """Fibers of this thread that have not ended, the main one included."""
+    return get_scheduler().alive
+
+
+os.register_at_fork(after_in_child=after_fork_in_child)

@@ -1,0 +1,19 @@
+from weft._core.scheduler cimport Fiber
+from weft._core.waiting cimport WaitQueue
+
+
+cdef class Task(Fiber):
+    cdef object fn
+    cdef tuple args
+    cdef dict kwargs
+    cdef object context
+    cdef object label
+    cdef object value
+    cdef object error
+    cdef list callbacks
+    cdef WaitQueue joiners
+    cdef bint ended
+    cdef bint asked
+    cdef object __weakref__
+    cdef int finish(self) except -1
+    cdef int wait_end(self, double timeout) except -1

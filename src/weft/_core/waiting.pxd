@@ -1,0 +1,24 @@
+from weft._core.runqueue cimport Runnable, RunQueue
+
+
+cdef class Waiter:
+    cdef Runnable fiber
+    cdef RunQueue ready
+    cdef void *before
+    cdef void *after
+    cdef WaitQueue queue
+    cdef object value
+    cdef bint parked
+    cdef bint woken
+    cdef bint wake(self) noexcept
+    cdef void leave(self) noexcept
+
+
+cdef class WaitQueue:
+    cdef void *head
+    cdef void *tail
+    cdef readonly Py_ssize_t size
+    cdef void join(self, Waiter waiter) noexcept
+    cdef Waiter take(self)
+    cdef bint wake_one(self)
+    cdef int wake_all(self) except -1

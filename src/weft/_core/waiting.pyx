@@ -1,0 +1,98 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What a task waits with, and where it stands in line.
+
+Invariants:
+- A waiter is one wait of one task, made for it and thrown away after it: a late wake finds an old waiter, never a new wait.
+- A waiter is woken at most once; whoever is refused (False) still holds what it wanted to hand over, and goes on to the next.
+- Woken wins: a task that was woken gets what it was handed, even if its timeout or its cancellation came before it could run.
+- A waiter leaves its line in one step (doubly linked), so a hundred thousand timeouts on one queue are not quadratic.
+- Waking runs no Python code and allocates nothing: threads, signal handlers and finalizers may wake.
+"""
+
+cimport cython
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from weft._core.runqueue cimport Runnable, RunQueue
+
+
+@cython.final
+@cython.freelist(1024)
+cdef class Waiter:
+    """One wait of one task."""
+
+    cdef bint wake(self) noexcept:
+        """Wake the task; False if it was woken already, or has given up."""
+        if self.woken:
+            return False
+        self.woken = True
+        if self.parked:
+            self.parked = False
+            self.ready.push(self.fiber)
+        return True
+
+    cdef void leave(self) noexcept:
+        """Give up: leave the line, and refuse to be woken."""
+        self.woken = True
+        cdef WaitQueue queue = self.queue
+        if queue is None:
+            return
+        if self.before == NULL:
+            queue.head = self.after
+        else:
+            (<Waiter>self.before).after = self.after
+        if self.after == NULL:
+            queue.tail = self.before
+        else:
+            (<Waiter>self.after).before = self.before
+        self.before = self.after = NULL
+        self.queue = None
+        queue.size -= 1
+        Py_DECREF(self)
+
+
+@cython.final
+cdef class WaitQueue:
+    """Waiters, first come, first served. The line owns a reference to each waiter in it."""
+
+    def __dealloc__(self):
+        cdef Waiter waiter
+        while self.head != NULL:
+            waiter = <Waiter>self.head
+            self.head = waiter.after
+            waiter.before = waiter.after = NULL
+            Py_DECREF(waiter)
+
+    cdef void join(self, Waiter waiter) noexcept:
+        Py_INCREF(waiter)
+        waiter.queue = self
+        waiter.after = NULL
+        waiter.before = self.tail
+        if self.tail == NULL:
+            self.head = <void *>waiter
+        else:
+            (<Waiter>self.tail).after = <void *>waiter
+        self.tail = <void *>waiter
+        self.size += 1
+
+    cdef Waiter take(self):
+        """Take the first waiter out of the line; None if nobody waits."""
+        if self.head == NULL:
+            return None
+        cdef Waiter waiter = <Waiter>self.head
+        cdef bint woken = waiter.woken
+        waiter.leave()
+        waiter.woken = woken
+        return waiter
+
+    cdef bint wake_one(self):
+        """Wake the first who is still there; False if nobody is."""
+        cdef Waiter waiter
+        while self.head != NULL:
+            waiter = self.take()
+            if waiter.wake():
+                return True
+        return False
+
+    cdef int wake_all(self) except -1:
+        while self.wake_one():
+            pass
+        return 0
