@@ -3,15 +3,28 @@
 import weft
 
 PUBLIC = [
+    "BoundedSemaphore",
     "Cancelled",
+    "Condition",
     "DeadlockError",
+    "Event",
     "LatePatchWarning",
+    "Lock",
+    "Queue",
+    "RLock",
+    "Semaphore",
+    "SimpleQueue",
     "Task",
     "WeftError",
+    "as_completed",
     "current_task",
     "joinall",
+    "offload",
     "sleep",
     "spawn",
+    "wait",
+    "wait_readable",
+    "wait_writable",
 ]
 
 

@@ -21,6 +21,7 @@ cdef class Fiber(Runnable):
     cdef bint signalled
     cdef int run(self) except -1
     cdef int interrupt(self, object exception) except -1
+    cdef void give_up(self) noexcept
     cdef void resume(self) noexcept
 
 
@@ -55,4 +56,5 @@ cdef class Scheduler:
 
 
 cdef Scheduler get_scheduler()
+cdef list all_schedulers()
 cdef double seconds(object timeout) except? -2

@@ -85,6 +85,12 @@ cdef class Fiber(Runnable):
 
     cdef void fire(self) noexcept:
         """The timeout of the park has come."""
+        self.give_up()
+
+    cdef void give_up(self) noexcept:
+        """End a wait without a wake: it leaves its line now, so that nobody hands it anything any more."""
+        if self.state == PARKED and self.waiter is not None and not self.waiter.woken:
+            self.waiter.leave()
         self.resume()
 
     cdef void resume(self) noexcept:
@@ -99,7 +105,7 @@ cdef class Fiber(Runnable):
         """Raise `exception` where the fiber waits, or at its next wait."""
         if self.pending is None:
             self.pending = exception
-        self.resume()
+        self.give_up()
         return 0
 
 
@@ -177,10 +183,15 @@ cdef class Scheduler:
                     self.deliver(fiber)
                 if fiber.signalled:
                     fiber.signalled = False
-                    PyErr_CheckSignals()
+                    try:
+                        PyErr_CheckSignals()
+                    except BaseException as error:
+                        if waiter is None or not waiter.woken:
+                            raise
+                        fiber.pending = error  # woken meanwhile: what it was handed comes first
                     if waiter is not None and waiter.woken:
                         return 1
-                if deadline >= 0 and monotonic() >= deadline:
+                if (deadline >= 0 and monotonic() >= deadline) or (waiter is not None and waiter.gone):
                     break
             if waiter is not None:
                 waiter.leave()
@@ -548,3 +559,8 @@ def pending_fibers():
 
 
 os.register_at_fork(after_in_child=after_fork_in_child)
+
+
+cdef list all_schedulers():
+    """Every scheduler of the process, for what concerns all of them: a descriptor that is made or closed."""
+    return schedulers

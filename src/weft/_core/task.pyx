@@ -90,8 +90,8 @@ cdef class Task(Fiber):
 
     cdef int finish(self) except -1:
         """Tell everybody, and let go of what may run somebody's code when it is dropped."""
-        if self.label is None and self.error is not None:
-            self.name
+        if self.label is None and (self.error is not None or Py_REFCNT(self) > 2):
+            self.name  # while the function is known
         self.fn = None
         self.ended = True
         if self.joiners is not None:
@@ -202,7 +202,7 @@ cdef class Task(Fiber):
         if self.ended:
             return False
         self.cancelling = True
-        self.resume()
+        self.give_up()
         return True
 
     def add_done_callback(self, fn) -> None:

@@ -10,8 +10,10 @@ cdef class Waiter:
     cdef object value
     cdef bint parked
     cdef bint woken
+    cdef bint gone
     cdef bint wake(self) noexcept
     cdef void leave(self) noexcept
+    cdef void unlink(self) noexcept
 
 
 cdef class WaitQueue:

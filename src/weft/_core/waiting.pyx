@@ -4,7 +4,8 @@
 Invariants:
 - A waiter is one wait of one task, made for it and thrown away after it: a late wake finds an old waiter, never a new wait.
 - A waiter is woken at most once; whoever is refused (False) still holds what it wanted to hand over, and goes on to the next.
-- Woken wins: a task that was woken gets what it was handed, even if its timeout or its cancellation came before it could run.
+- Who comes first wins: a task that was woken gets what it was handed, even if its timeout or its cancellation came before it could
+  run; one whose timeout or cancellation came first leaves the line in that moment, and is handed nothing.
 - A waiter leaves its line in one step (doubly linked), so a hundred thousand timeouts on one queue are not quadratic.
 - Waking runs no Python code and allocates nothing: threads, signal handlers and finalizers may wake.
 """
@@ -21,7 +22,7 @@ cdef class Waiter:
 
     cdef bint wake(self) noexcept:
         """Wake the task; False if it was woken already, or has given up."""
-        if self.woken:
+        if self.woken or self.gone:
             return False
         self.woken = True
         if self.parked:
@@ -31,7 +32,10 @@ cdef class Waiter:
 
     cdef void leave(self) noexcept:
         """Give up: leave the line, and refuse to be woken."""
-        self.woken = True
+        self.gone = True
+        self.unlink()
+
+    cdef void unlink(self) noexcept:
         cdef WaitQueue queue = self.queue
         if queue is None:
             return
@@ -78,9 +82,7 @@ cdef class WaitQueue:
         if self.head == NULL:
             return None
         cdef Waiter waiter = <Waiter>self.head
-        cdef bint woken = waiter.woken
-        waiter.leave()
-        waiter.woken = woken
+        waiter.unlink()
         return waiter
 
     cdef bint wake_one(self):

@@ -1,0 +1,57 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=True
+"""Waiting for a descriptor, and telling every scheduler when one is made or closed."""
+
+from weft._core.poller cimport READ, WRITE, Descriptor
+from weft._core.scheduler cimport Scheduler, all_schedulers, get_scheduler, seconds
+
+
+cdef int claim(int number, bint owned) except -1:
+    """`number` is a new descriptor; weft sees its closing if it is `owned`."""
+    cdef Scheduler scheduler
+    for scheduler in all_schedulers():
+        if number < len(scheduler.poller.table) and scheduler.poller.table[number] is not None:
+            scheduler.poller.table[number] = None
+    if owned:
+        get_scheduler().poller.claim(number).owned = True
+    return 0
+
+
+cdef int forget(int number) except -1:
+    """`number` is about to be closed: who waits for it, on whatever thread, gets OSError(EBADF)."""
+    cdef Scheduler scheduler
+    for scheduler in all_schedulers():
+        scheduler.poller.forget(number)
+    return 0
+
+
+cdef int number_of(object descriptor) except? -1:
+    if isinstance(descriptor, int):
+        return descriptor
+    return descriptor.fileno()
+
+
+cdef int wait_for(object descriptor, int direction, object timeout) except -1:
+    cdef Scheduler scheduler = get_scheduler()
+    cdef Descriptor known = scheduler.poller.find(number_of(descriptor))
+    if not scheduler.wait_descriptor(known, direction, seconds(timeout)):
+        raise TimeoutError(f"descriptor {known.number} was not ready within {timeout} seconds")
+    return 0
+
+
+def wait_readable(descriptor, timeout=None) -> None:
+    """Park the task until `descriptor` (a number, or an object with ``fileno()``) may have something to read.
+
+    `timeout`: seconds, None for as long as it takes. Raises TimeoutError, and OSError(EBADF) if it is closed meanwhile.
+    A wake may be early: read without blocking, and wait again.
+    """
+    wait_for(descriptor, READ, timeout)
+
+
+def wait_writable(descriptor, timeout=None) -> None:
+    """Park the task until `descriptor` may take something. Arguments and errors as for ``wait_readable``."""
+    wait_for(descriptor, WRITE, timeout)
+
+
+def closing(number) -> None:
+    """Tell weft that descriptor `number` is about to be closed, so that whoever waits for it gets OSError(EBADF)."""
+    forget(number)
