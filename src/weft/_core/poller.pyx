@@ -265,8 +265,10 @@ cdef class PollPoller(Poller):
         for index in range(1, size):
             happened = self.events[index].revents
             descriptor = <Descriptor>asked[index - 1]
-            if happened and self.watched.get(descriptor.number) is descriptor:
-                self.happened(descriptor, happened & (POLLIN | POLLPRI), happened & POLLOUT, happened & (POLLHUP | POLLERR | POLLNVAL))
+            if happened & POLLNVAL:  # closed behind weft's back
+                self.forget(descriptor.number)
+            elif happened and self.watched.get(descriptor.number) is descriptor:
+                self.happened(descriptor, happened & (POLLIN | POLLPRI), happened & POLLOUT, happened & (POLLHUP | POLLERR))
         return 2 if self.events[0].revents else 0
 
     cdef int grow(self, Py_ssize_t least) except -1:

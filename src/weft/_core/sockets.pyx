@@ -1,0 +1,399 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=False
+"""The calls of a socket that would block: try first, park second.
+
+``SocketCalls`` extends the interpreter's own socket type without a field of its own, so that it mixes with ``socket.socket``; what it
+must know, the descriptor and the timeout, it reads from the object itself.
+
+Rules:
+- The system call is made at once with MSG_DONTWAIT; only EAGAIN parks. The blocking mode of the descriptor stays what it is.
+- A timeout counts for the whole call, as in the standard library (``sendall`` too); 0 means that nothing waits.
+- After a read shorter than asked, a TCP stream is drained: the next read parks without a system call, until an edge comes. A UNIX stream
+  may stop short at passed descriptors, a datagram is always short: there the hint does not hold.
+- ``connect`` and ``accept`` know no MSG_DONTWAIT. On a blocking descriptor that weft made, O_NONBLOCK is on for the length of the call;
+  on one that was handed to it (others may share it), accept looks with poll(2) first.
+- Calls that are rare go to the interpreter's own method, with the timeout taken for zero while it runs.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
+from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
+from libc.stdint cimport int64_t
+from weft._core.descriptors cimport claim, forget
+from weft._core.poller cimport READ, WRITE, Descriptor
+from weft._core.scheduler cimport Scheduler, get_scheduler
+from weft._core.timers cimport monotonic
+
+import _socket
+import os
+
+cdef extern from "socketobject.h":
+    ctypedef struct weft_socket:
+        int sock_fd
+        int sock_family
+        int sock_type
+        int64_t sock_timeout
+
+cdef extern from "<sys/socket.h>" nogil:
+    ssize_t c_recv "recv"(int number, void *buffer, size_t size, int flags)
+    ssize_t c_send "send"(int number, const void *buffer, size_t size, int flags)
+    enum: MSG_DONTWAIT, AF_INET, AF_INET6, SOCK_STREAM
+
+cdef extern from "<sys/ioctl.h>" nogil:
+    int ioctl(int number, unsigned long request, int *argument)
+    enum: FIONBIO
+
+cdef extern from "<poll.h>" nogil:
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd *events, unsigned long count, int milliseconds)
+    enum: POLLIN
+
+cdef extern from *:
+    """
+    static int weft_resize_bytes(PyObject **bytes, Py_ssize_t size) { return _PyBytes_Resize(bytes, size); }
+    static PyObject *weft_new_bytes(Py_ssize_t size) { return PyBytes_FromStringAndSize(NULL, size); }
+    """
+    PyObject *weft_new_bytes(Py_ssize_t size) except NULL
+    int weft_resize_bytes(PyObject **data, Py_ssize_t size) except -1
+
+cdef extern from *:
+    ctypedef class _socket.socket [object weft_socket, check_size ignore]:
+        pass
+
+cdef object base = _socket.socket
+cdef object timed_out = TimeoutError
+
+
+cdef inline weft_socket *head(object sock):
+    return <weft_socket *><PyObject *>sock
+
+
+cdef int fail() except -1:
+    """Raise the OSError of errno."""
+    cdef int number = errno
+    raise OSError(number, os.strerror(number))
+
+
+cdef int block(object sock, int direction, double *deadline) except -1:
+    """Park until `sock` may be ready. `deadline` is 0 before the first wait of the call; raises what the standard library raises."""
+    cdef Scheduler scheduler
+    cdef int64_t timeout = head(sock).sock_timeout
+    cdef double left = -1
+    if timeout == 0:
+        raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+    if timeout > 0:
+        if deadline[0] == 0:
+            deadline[0] = monotonic() + timeout * 1e-9
+        left = deadline[0] - monotonic()
+        if left <= 0:
+            raise timed_out("timed out")
+    scheduler = get_scheduler()
+    if not scheduler.wait_descriptor(scheduler.poller.find(head(sock).sock_fd), direction, left):
+        raise timed_out("timed out")
+    return 0
+
+
+cdef inline Descriptor stream(object sock, int flags):
+    """What is known of `sock` if it is a TCP stream that is watched by edges, and read without special wishes: then `drained` holds."""
+    cdef Scheduler scheduler
+    cdef Descriptor descriptor
+    cdef int number = head(sock).sock_fd
+    if flags or head(sock).sock_type != SOCK_STREAM or number < 0:
+        return None
+    if head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
+        return None
+    scheduler = get_scheduler()
+    if not scheduler.poller.edge or number >= len(scheduler.poller.table):
+        return None
+    descriptor = <Descriptor>scheduler.poller.table[number]
+    if descriptor is None or not descriptor.registered or not descriptor.owned or descriptor.hung_up:
+        return None
+    return descriptor
+
+
+cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) except -1:
+    """Read at most `size` bytes; parks while there are none."""
+    cdef double deadline = 0
+    cdef Py_ssize_t count
+    cdef Descriptor descriptor
+    if size == 0:
+        return 0
+    descriptor = stream(sock, flags)
+    if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
+        block(sock, READ, &deadline)
+    while True:
+        count = c_recv(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
+        if count >= 0:
+            if descriptor is not None and 0 < count < size and not descriptor.hung_up:
+                descriptor.drained = True
+            return count
+        if errno == EINTR:
+            PyErr_CheckSignals()
+        elif errno == EAGAIN:
+            block(sock, READ, &deadline)
+        else:
+            fail()
+
+
+cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int flags, double *deadline) except -1:
+    """Write at most `size` bytes; parks while there is no room."""
+    cdef Py_ssize_t count
+    while True:
+        count = c_send(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
+        if count >= 0:
+            return count
+        if errno == EINTR:
+            PyErr_CheckSignals()
+        elif errno == EAGAIN:
+            block(sock, WRITE, deadline)
+        else:
+            fail()
+
+
+cdef object patiently(object sock, int direction, object method, tuple args, int position):
+    """Call the interpreter's own `method`, which takes its flags as argument `position`; park while it would block."""
+    cdef double deadline = 0
+    cdef int64_t timeout
+    cdef list given = list(args)
+    if head(sock).sock_timeout == 0:
+        return method(sock, *args)
+    if position >= 0:
+        while len(given) <= position:
+            given.append(0)
+        given[position] = given[position] | MSG_DONTWAIT
+    while True:
+        timeout = head(sock).sock_timeout
+        if timeout > 0:
+            head(sock).sock_timeout = 0
+        try:
+            return method(sock, *given)
+        except BlockingIOError:
+            pass
+        finally:
+            if timeout > 0:
+                head(sock).sock_timeout = timeout
+        block(sock, direction, &deadline)
+
+
+cdef class SocketCalls(socket):
+    """The blocking calls of a socket, as the standard library documents them, parking the task instead of the thread."""
+
+    def recv(self, Py_ssize_t bufsize, int flags=0, /):
+        """Receive up to `bufsize` bytes."""
+        cdef PyObject *data
+        cdef Py_ssize_t count
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recv")
+        data = weft_new_bytes(bufsize)
+        try:
+            count = receive(self, PyBytes_AS_STRING(<object>data), bufsize, flags)
+        except:
+            Py_DECREF_raw(data)
+            raise
+        if count != bufsize:
+            weft_resize_bytes(&data, count)
+        result = <object>data
+        Py_DECREF_raw(data)
+        return result
+
+    def recv_into(self, buffer, Py_ssize_t nbytes=0, int flags=0):
+        """Receive into `buffer`, up to `nbytes` bytes (0: as many as it holds); returns how many came."""
+        cdef Py_buffer view
+        if nbytes < 0:
+            raise ValueError("negative buffersize in recv_into")
+        PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+        try:
+            if nbytes > view.len:
+                raise ValueError("buffer too small for requested bytes")
+            return receive(self, <char *>view.buf, nbytes or view.len, flags)
+        finally:
+            PyBuffer_Release(&view)
+
+    def send(self, data, int flags=0, /):
+        """Send `data`; returns how many of its bytes went out."""
+        cdef Py_buffer view
+        cdef double deadline = 0
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            return transmit(self, <char *>view.buf, view.len, flags, &deadline)
+        finally:
+            PyBuffer_Release(&view)
+
+    def sendall(self, data, int flags=0, /):
+        """Send all of `data`. The timeout counts for the whole; after an error nobody knows how much went out."""
+        cdef Py_buffer view
+        cdef double deadline = 0
+        cdef Py_ssize_t sent = 0
+        if head(self).sock_timeout > 0:
+            deadline = monotonic() + head(self).sock_timeout * 1e-9
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            while True:
+                sent += transmit(self, <char *>view.buf + sent, view.len - sent, flags, &deadline)
+                if sent >= view.len:
+                    return None
+                if head(self).sock_timeout > 0 and monotonic() >= deadline:
+                    raise timed_out("timed out")
+        finally:
+            PyBuffer_Release(&view)
+
+    def recvfrom(self, *args):
+        """Receive up to a number of bytes; returns the data and the sender's address."""
+        return patiently(self, READ, base.recvfrom, args, 1)
+
+    def recvfrom_into(self, buffer, nbytes=0, flags=0):
+        """Receive into `buffer`; returns how many bytes came, and the sender's address."""
+        return patiently(self, READ, base.recvfrom_into, (buffer, nbytes, flags), 2)
+
+    def recvmsg(self, *args):
+        """Receive data and ancillary data."""
+        if len(args) == 1:
+            args = (args[0], 0)
+        return patiently(self, READ, base.recvmsg, args, 2)
+
+    def recvmsg_into(self, *args):
+        """Receive into several buffers, with ancillary data."""
+        if len(args) == 1:
+            args = (args[0], 0)
+        return patiently(self, READ, base.recvmsg_into, args, 2)
+
+    def sendto(self, *args):
+        """Send data to an address."""
+        if len(args) == 2:
+            args = (args[0], 0, args[1])
+        return patiently(self, WRITE, base.sendto, args, 1)
+
+    def sendmsg(self, *args):
+        """Send data and ancillary data."""
+        if len(args) == 1:
+            args = (args[0], ())
+        return patiently(self, WRITE, base.sendmsg, args, 2)
+
+    def connect(self, address, /):
+        """Connect to `address`."""
+        cdef int error = establish(self, address)
+        if error:
+            if error == EAGAIN and head(self).sock_timeout > 0:
+                raise timed_out("timed out")
+            raise OSError(error, os.strerror(error))
+
+    def connect_ex(self, address, /):
+        """Connect to `address`; returns the error's number instead of raising it."""
+        try:
+            return establish(self, address)
+        except TimeoutError:
+            return EAGAIN
+
+    def _accept(self):
+        """Accept a connection; returns its descriptor and the peer's address."""
+        cdef double deadline = 0
+        cdef int64_t timeout
+        cdef int on = 1, off = 0, number
+        cdef bint mine
+        cdef pollfd look
+        while True:
+            timeout = head(self).sock_timeout
+            number = head(self).sock_fd
+            if timeout == 0:
+                return base._accept(self)
+            mine = owned(number)
+            if timeout < 0 and not mine:
+                look.fd = number
+                look.events = POLLIN
+                if poll(&look, 1, 0) == 0:
+                    block(self, READ, &deadline)
+                    continue
+                return base._accept(self)
+            if timeout < 0:
+                ioctl(number, FIONBIO, &on)
+            head(self).sock_timeout = 0
+            try:
+                return base._accept(self)
+            except BlockingIOError:
+                pass
+            finally:
+                head(self).sock_timeout = timeout
+                if timeout < 0:
+                    ioctl(number, FIONBIO, &off)
+            block(self, READ, &deadline)
+
+
+cdef extern from "Python.h":
+    void Py_DECREF_raw "Py_DECREF"(PyObject *o)
+
+
+cdef bint owned(int number):
+    cdef Scheduler scheduler = get_scheduler()
+    if number < 0 or number >= len(scheduler.poller.table):
+        return False
+    cdef Descriptor descriptor = <Descriptor>scheduler.poller.table[number]
+    return descriptor is not None and descriptor.owned
+
+
+cdef int establish(object sock, object address) except -1:
+    """Connect; returns the error's number, 0 for none."""
+    cdef double deadline = 0, pause = 0.001
+    cdef int64_t timeout = head(sock).sock_timeout
+    cdef int on = 1, off = 0, error, number = head(sock).sock_fd
+    if timeout == 0:
+        return base.connect_ex(sock, address)
+    while True:
+        if timeout < 0:
+            ioctl(number, FIONBIO, &on)
+        head(sock).sock_timeout = 0
+        try:
+            error = base.connect_ex(sock, address)
+        finally:
+            head(sock).sock_timeout = timeout
+            if timeout < 0:
+                ioctl(number, FIONBIO, &off)
+        if error == EAGAIN and head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
+            # a UNIX listener whose backlog is full: nothing tells when it has room again
+            if timeout > 0:
+                if deadline == 0:
+                    deadline = monotonic() + timeout * 1e-9
+                if monotonic() + pause > deadline:
+                    raise timed_out("timed out")
+            get_scheduler().park(None, pause, "room in a listener's backlog")
+            pause = min(pause * 2, 0.05)
+            continue
+        break
+    if error != EINPROGRESS and error != EALREADY and error != EINTR:
+        return error
+    block(sock, WRITE, &deadline)
+    return base.getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)
+
+
+def made(sock) -> None:
+    """`sock` has a new descriptor that weft made: it is watched by edges, registered once."""
+    claim(sock.fileno(), True)
+
+
+def handed(sock) -> None:
+    """`sock` has a descriptor that was handed to weft: others may share it."""
+    claim(sock.fileno(), False)
+
+
+def closing(sock) -> None:
+    """`sock` is about to be closed or detached: whoever waits for it gets OSError(EBADF)."""
+    if head(sock).sock_fd >= 0:
+        forget(head(sock).sock_fd)
+
+
+def check() -> None:
+    """ImportError if the interpreter's socket object is not the one that this module was written for."""
+    sock = base(_socket.AF_INET, _socket.SOCK_STREAM)
+    try:
+        sock.settimeout(1.5)
+        fits = base.__basicsize__ == sizeof(weft_socket) and head(sock).sock_fd == sock.fileno() and head(sock).sock_family == _socket.AF_INET and head(sock).sock_timeout == 1500000000
+    finally:
+        sock.close()
+    if not fits:
+        raise ImportError("this Python's socket object has another layout than CPython 3.11 to 3.14; weft.socket needs an update for it")
+
+
+check()
