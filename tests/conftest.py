@@ -10,12 +10,20 @@ from collections.abc import Callable
 import pytest
 from hypothesis import settings
 
+from weft.demo.certificate import Certificate, make
+
 settings.register_profile("weft", deadline=None, derandomize=True, database=None)  # no clock, no chance, nothing left behind
 settings.load_profile("weft")
 
 FLAGS = [f"-W{option}" for option in sys.warnoptions] + ["-Xdev"] * sys.flags.dev_mode
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for localhost and 127.0.0.1, and the authority to trust."""
+    return make(tmp_path_factory.mktemp("certificate"), ["localhost", "127.0.0.1"])
 
 
 @pytest.fixture

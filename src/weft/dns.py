@@ -66,4 +66,4 @@ def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:
     return pool.call(standard_getnameinfo, sockaddr, flags)
 
 
-__patches__ = {name: globals()[name] for name in __all__}
+__patches__ = {"socket": {name: globals()[name] for name in __all__}}

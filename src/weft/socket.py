@@ -121,11 +121,13 @@ def socketpair(family: int | None = None, type: int = standard.SOCK_STREAM, prot
 
 
 __patches__ = {
-    "SocketType": SocketType,
-    "create_connection": create_connection,
-    "create_server": create_server,
-    "fromfd": fromfd,
-    "getfqdn": getfqdn,
-    "socket": socket,
-    "socketpair": socketpair,
+    "socket": {
+        "SocketType": SocketType,
+        "create_connection": create_connection,
+        "create_server": create_server,
+        "fromfd": fromfd,
+        "getfqdn": getfqdn,
+        "socket": socket,
+        "socketpair": socketpair,
+    }
 }

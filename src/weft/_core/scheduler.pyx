@@ -340,7 +340,7 @@ cdef class Scheduler:
         if block:
             first = self.timers.first()
             if first == INFINITY:
-                if self.poller.waiting == 0 and self.on_main_thread and nobody_else():
+                if self.poller.waiting == 0 and self.on_main_thread and nobody_else() and self.ready.head == NULL:
                     self.main.interrupt(self.deadlock())
                     return 0
                 timeout = -1
@@ -349,7 +349,12 @@ cdef class Scheduler:
         if timeout != 0:
             if self.on_main_thread and not self.listens:
                 self.listen()
+                self.main.signalled = True  # one that came before it could ring
+                self.main.resume()
             self.ready.asleep = True
+            if self.ready.head != NULL:  # pushed by another thread before it was told to ring
+                self.ready.asleep = False
+                timeout = 0
         try:
             outcome = self.poller.poll(timeout)
         finally:

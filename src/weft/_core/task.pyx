@@ -25,6 +25,7 @@ cdef extern from "Python.h":
     int PyContext_Exit(object context) except -1
     object PyObject_Call(object fn, object args, PyObject *kwargs)
     Py_ssize_t Py_REFCNT(object o)
+    unsigned long PyThread_get_thread_ident()
 
 PyGreenlet_Import()
 
@@ -253,6 +254,20 @@ def sleep(seconds=0, /) -> None:
 def current_task():
     """The task that runs. Outside of any other it is the main task of the OS thread."""
     return get_scheduler().current
+
+
+def get_ident() -> int:
+    """A number that is the current task's alone: for the main task of a thread, that of the thread."""
+    cdef Scheduler scheduler = get_scheduler()
+    if scheduler.current is scheduler.main and not scheduler.forked:
+        return PyThread_get_thread_ident()
+    return <size_t><void *>scheduler.current
+
+
+def is_main() -> bool:
+    """True in the main task of an OS thread."""
+    cdef Scheduler scheduler = get_scheduler()
+    return scheduler.current is scheduler.main
 
 
 def joinall(tasks, timeout=None):

@@ -1,0 +1,1 @@
+"""The demonstration: the comparison of serial and concurrent page fetching, without a network."""

@@ -1,0 +1,134 @@
+"""Patch the standard library, so that programs which know nothing of weft park where they would block.
+
+Each twin says in ``__patches__`` what it replaces: the module (or class) by its dotted name, the attribute, and the cooperative object.
+No twin knows this module.
+
+    from weft import monkey
+    monkey.patch_all()          # first of all, before the program's own imports
+"""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from weft._core.errors import LatePatchWarning
+
+__all__ = ["get_original", "is_patched", "patch_all", "patched", "unpatch_all"]
+
+TWINS = {
+    "time": "weft.time",
+    "socket": "weft.socket",
+    "dns": "weft.dns",
+    "ssl": "weft.ssl",
+    "select": "weft.select",
+    "thread": "weft.threading",
+    "queue": "weft.queue",
+    "subprocess": "weft.subprocess",
+}
+PRELUDE = {"select": ("selectors",), "queue": ("queue",), "thread": ("concurrent.futures.thread",)}  # what must be there to be patched
+
+originals: dict[tuple[str, str], Any] = {}
+
+
+def owner(dotted: str) -> Any:
+    """The module, or the class in a module, of that name."""
+    try:
+        return importlib.import_module(dotted)
+    except ModuleNotFoundError:
+        module, _, name = dotted.rpartition(".")
+        return getattr(importlib.import_module(module), name)
+
+
+def patch_all(
+    *,
+    time: bool = True,
+    socket: bool = True,
+    dns: bool = True,
+    ssl: bool = True,
+    select: bool = True,
+    thread: bool = True,
+    queue: bool = True,
+    subprocess: bool = True,
+) -> None:
+    """Replace what blocks in the standard library by what parks; each argument chooses a part. Twice is as good as once.
+
+    Warns with LatePatchWarning if a module that is not of the standard library has taken an original already: call this first of all.
+    """
+    chosen = {
+        "time": time,
+        "socket": socket,
+        "dns": dns,
+        "ssl": ssl,
+        "select": select,
+        "thread": thread,
+        "queue": queue,
+        "subprocess": subprocess,
+    }
+    replaced: dict[int, str] = {}
+    for part, wanted in chosen.items():
+        if not wanted:
+            continue
+        for name in PRELUDE.get(part, ()):
+            importlib.import_module(name)
+        for dotted, attributes in importlib.import_module(TWINS[part]).__patches__.items():
+            target = owner(dotted)
+            for attribute, value in attributes.items():
+                if (dotted, attribute) in originals:
+                    continue
+                before = vars(target)[attribute] if isinstance(target, type) else getattr(target, attribute)
+                originals[dotted, attribute] = before
+                setattr(target, attribute, value)
+                if not isinstance(target, type) and not attribute.startswith("_"):
+                    replaced[id(before)] = f"{dotted}.{attribute}"
+    late = sorted(captured(replaced))
+    if late:
+        more = f" and {len(late) - 10} more" if len(late) > 10 else ""
+        warnings.warn(
+            f"patched too late: {', '.join(late[:10])}{more}; call patch_all() before these imports, or use `weft run`",
+            LatePatchWarning,
+            stacklevel=2,
+        )
+
+
+def captured(replaced: dict[int, str]) -> Iterator[str]:
+    """Where a module outside the standard library holds one of the replaced originals."""
+    for module_name, module in list(sys.modules.items()):
+        root = module_name.partition(".")[0]
+        if root in sys.stdlib_module_names or root in ("weft", "greenlet") or module is None:
+            continue
+        for name, value in list(vars(module).items()) if hasattr(module, "__dict__") else ():
+            original = replaced.get(id(value))
+            if original is not None:
+                yield f"{module_name}.{name} ({original})"
+
+
+def is_patched(module: str, name: str | None = None) -> bool:
+    """True if something of `module` (``"socket"``), or its attribute `name`, is patched."""
+    return any(module == dotted and name in (None, attribute) for dotted, attribute in originals)
+
+
+def get_original(module: str, name: str) -> Any:
+    """The standard library's own ``module.name``, patched or not. AttributeError if there is none."""
+    if (module, name) in originals:
+        return originals[module, name]
+    return getattr(owner(module), name)
+
+
+def unpatch_all() -> None:
+    """Undo every patch. What the program has taken meanwhile keeps parking."""
+    while originals:
+        (dotted, attribute), before = originals.popitem()
+        setattr(owner(dotted), attribute, before)
+
+
+@contextmanager
+def patched(**parts: bool) -> Iterator[None]:
+    """Patch for the length of a ``with`` block; for tests. Arguments as for ``patch_all``."""
+    patch_all(**parts)
+    try:
+        yield
+    finally:
+        unpatch_all()

@@ -1,0 +1,194 @@
+"""The cooperative twin of ``select``: ``select``, ``poll`` and ``epoll`` park the task.
+
+Each asks the operating system once without waiting. With nothing ready, the descriptors stand in an epoll object of their own, which can
+itself be waited for: one wait, however many descriptors.
+"""
+
+import select as _standard
+import time as _time
+from collections.abc import Iterable
+from select import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
+from typing import Any, Self
+
+from weft import native as _native
+from weft._core.descriptors import closing as _closing
+from weft._core.descriptors import wait_readable as _wait_readable
+
+_clock = _time.monotonic
+_READ = _standard.EPOLLIN | _standard.EPOLLPRI
+_WRITE = _standard.EPOLLOUT
+
+
+class _Watch:
+    """An epoll object for the length of a call."""
+
+    def __init__(self, interests: Iterable[tuple[int, int]]) -> None:
+        self.epoll = _standard_epoll()
+        merged: dict[int, int] = {}
+        for number, events in interests:
+            merged[number] = merged.get(number, 0) | events
+        for number, events in merged.items():
+            try:
+                self.epoll.register(number, events)
+            except PermissionError:
+                continue  # a regular file: always ready, the first look has said so
+
+    def wait(self, timeout: float | None) -> bool:
+        """Park until something may be ready; False if `timeout` seconds passed before."""
+        try:
+            _wait_readable(self.epoll.fileno(), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        _closing(self.epoll.fileno())
+        self.epoll.close()
+
+
+_standard_epoll = _standard.epoll
+
+
+def _number(item: Any) -> int:
+    return item if isinstance(item, int) else item.fileno()
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else _clock() + timeout
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - _clock(), 0)
+
+
+def select(  # type: ignore[no-redef]
+    rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """As ``select.select``; the task is parked while nothing is ready."""
+    if timeout is not None and timeout < 0:
+        raise ValueError("timeout must be non-negative")
+    rlist, wlist, xlist = list(rlist), list(wlist), list(xlist)
+    ready = _native.select(rlist, wlist, xlist, 0)
+    if any(ready) or timeout == 0:
+        return ready
+    deadline = _deadline(timeout)
+    interests = [(_number(item), _READ) for item in rlist]
+    interests += [(_number(item), _WRITE) for item in wlist]
+    interests += [(_number(item), _standard.EPOLLPRI) for item in xlist]
+    watch = _Watch(interests)
+    try:
+        while watch.wait(_left(deadline)):
+            ready = _native.select(rlist, wlist, xlist, 0)
+            if any(ready):
+                break
+    finally:
+        watch.close()
+    return ready
+
+
+class poll:  # type: ignore[no-redef]
+    """As ``select.poll``; waiting parks the task."""
+
+    def __init__(self) -> None:
+        self._real = _native.poll()
+        self._interests: dict[int, int] = {}
+
+    def register(self, fd: Any, eventmask: int = _standard.POLLIN | _standard.POLLPRI | _standard.POLLOUT, /) -> None:
+        """Watch `fd` for the events of `eventmask`."""
+        self._real.register(fd, eventmask)
+        self._interests[_number(fd)] = eventmask
+
+    def modify(self, fd: Any, eventmask: int, /) -> None:
+        """Change what `fd` is watched for."""
+        self._real.modify(fd, eventmask)
+        self._interests[_number(fd)] = eventmask
+
+    def unregister(self, fd: Any, /) -> None:
+        """Watch `fd` no more. KeyError if it was not."""
+        self._real.unregister(fd)
+        self._interests.pop(_number(fd), None)
+
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+        """Wait for events, at most `timeout` milliseconds (None or negative: as long as it takes)."""
+        ready = self._real.poll(0)
+        if ready or timeout == 0:
+            return ready
+        deadline = _deadline(None if timeout is None or timeout < 0 else timeout / 1000)
+        watch = _Watch(self._interests.items())  # the bits of poll and of epoll are the same
+        try:
+            while watch.wait(_left(deadline)):
+                ready = self._real.poll(0)
+                if ready:
+                    break
+        finally:
+            watch.close()
+        return ready
+
+
+class epoll:  # type: ignore[no-redef]
+    """As ``select.epoll``; waiting parks the task."""
+
+    def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
+        self._real = _standard_epoll(sizehint, flags)
+
+    @classmethod
+    def fromfd(cls, fd: int, /) -> Self:
+        """An epoll object of an existing descriptor."""
+        made = cls.__new__(cls)
+        made._real = _standard_epoll.fromfd(fd)
+        return made
+
+    @property
+    def closed(self) -> bool:
+        """True once it is closed."""
+        return self._real.closed
+
+    def fileno(self) -> int:
+        """The descriptor of the object itself."""
+        return self._real.fileno()
+
+    def register(self, fd: Any, eventmask: int = _READ | _WRITE) -> None:
+        """Watch `fd` for the events of `eventmask`."""
+        self._real.register(fd, eventmask)
+
+    def modify(self, fd: Any, eventmask: int) -> None:
+        """Change what `fd` is watched for."""
+        self._real.modify(fd, eventmask)
+
+    def unregister(self, fd: Any) -> None:
+        """Watch `fd` no more."""
+        self._real.unregister(fd)
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """Wait for events, at most `timeout` seconds (None or negative: as long as it takes)."""
+        ready = self._real.poll(0, maxevents)
+        if ready or timeout == 0:
+            return ready
+        deadline = _deadline(None if timeout is None or timeout < 0 else timeout)
+        while not ready:
+            try:
+                _wait_readable(self._real.fileno(), _left(deadline))
+            except TimeoutError:
+                break
+            ready = self._real.poll(0, maxevents)
+        return ready
+
+    def close(self) -> None:
+        """Close the object; tasks that wait in it get ``OSError(EBADF)``."""
+        if not self._real.closed:
+            _closing(self._real.fileno())
+            self._real.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+__patches__ = {
+    "select": {"select": select, "poll": poll, "epoll": epoll},
+    "selectors.SelectSelector": {"_select": staticmethod(select)},
+    "selectors.PollSelector": {"_selector_cls": poll},
+    "selectors.EpollSelector": {"_selector_cls": epoll},
+}

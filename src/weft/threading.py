@@ -1,0 +1,162 @@
+"""The cooperative twin of ``threading`` and ``_thread``: a thread is a task, and its locks park.
+
+The standard module's own code stays: what lies under it is replaced. What differs: a thread that ``threading`` did not start and that asks
+for ``current_thread`` is a task's, and its stand-in goes with the task.
+"""
+
+import _thread as _standard_thread
+import sys as _sys
+import threading as _standard
+from collections.abc import Callable
+from threading import *  # noqa: F403  # the twin has the standard module's names
+from typing import Any
+
+from weft._core.local import local  # type: ignore[assignment]
+from weft._core.sync import Event as _Event
+from weft._core.sync import Lock, RLock  # type: ignore[assignment]
+from weft._core.task import current_task as _current_task
+from weft._core.task import get_ident, is_main
+from weft._core.task import spawn as _spawn
+
+_sentinels: dict[int, Lock] = {}
+_handles: set["_ThreadHandle"] = set()
+_standard_current_thread = _standard.current_thread
+_standard_shutdown = getattr(_standard_thread, "_shutdown", None)
+
+
+def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    try:
+        function(*args, **kwargs)
+    except SystemExit:
+        return  # ends this thread alone
+    finally:
+        sentinel = _sentinels.pop(get_ident(), None)
+        if sentinel is not None and sentinel.locked():
+            sentinel.release()
+
+
+def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, /) -> int:
+    """Start a task that calls ``function(*args, **kwargs)``; returns its number. Errors as ``_thread.start_new_thread``."""
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if kwargs is not None and not isinstance(kwargs, dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
+    task = _spawn(_run, function, args, kwargs or {})
+    task.name = getattr(function, "__qualname__", repr(function))
+    return id(task)
+
+
+def allocate_lock() -> Lock:
+    """A lock that parks the task: ``threading.Lock``."""
+    return Lock()
+
+
+def _set_sentinel() -> Lock:
+    lock = Lock()
+    _sentinels[get_ident()] = lock
+    return lock
+
+
+class _ThreadHandle:
+    """What 3.13's threads are joined by."""
+
+    def __init__(self) -> None:
+        self.ident: int | None = None
+        self._ended = _Event()
+
+    def is_done(self) -> bool:
+        return self._ended.is_set()
+
+    def _set_done(self) -> None:
+        self._ended.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        if self.ident == get_ident() and not self.is_done():
+            raise RuntimeError("Cannot join current thread")
+        self._ended.wait(None if timeout is None or timeout < 0 else timeout)
+
+
+def _start_joinable_thread(function: Callable[[], object], handle: _ThreadHandle | None = None, daemon: bool = True) -> _ThreadHandle:
+    started = _ThreadHandle() if handle is None else handle
+    if started.ident is not None:
+        raise RuntimeError("thread already started")
+
+    def run() -> None:
+        try:
+            _run(function, (), {})
+        finally:
+            started._set_done()
+            _handles.discard(started)
+
+    task = _spawn(run)
+    task.name = getattr(function, "__qualname__", repr(function))
+    started.ident = id(task)
+    if not daemon:
+        _handles.add(started)
+    return started
+
+
+def _make_thread_handle(ident: int) -> _ThreadHandle:
+    handle = _ThreadHandle()
+    handle.ident = ident
+    return handle
+
+
+def _shutdown() -> None:
+    while _handles:
+        next(iter(_handles)).join()
+    if _standard_shutdown is not None:
+        _standard_shutdown()
+
+
+def current_thread() -> _standard.Thread:  # type: ignore[no-redef]
+    """The Thread that runs; for a task that no Thread started, a stand-in that goes with it."""
+    ident = get_ident()
+    active: dict[int, _standard.Thread] = _standard._active  # type: ignore[attr-defined]
+    thread = active.get(ident)
+    if thread is None:
+        thread = _standard_current_thread()
+        if not is_main():
+            _current_task().add_done_callback(lambda _: active.pop(ident, None) and None)
+    return thread
+
+
+_ours: dict[str, object] = {
+    "_CRLock": RLock,
+    "_allocate_lock": allocate_lock,
+    "_set_sentinel": _set_sentinel,
+    "_start_joinable_thread": _start_joinable_thread,
+    "_start_new_thread": start_new_thread,
+    "_ThreadHandle": _ThreadHandle,
+    "_make_thread_handle": _make_thread_handle,
+    "_thread_local_info": local(),
+    "_thread_shutdown": _shutdown,
+    "currentThread": _standard.currentThread,
+    "current_thread": current_thread,
+    "get_ident": get_ident,
+    "local": local,
+    "Lock": Lock,
+}
+_below: dict[str, object] = {
+    "LockType": Lock,
+    "RLock": RLock,
+    "_ThreadHandle": _ThreadHandle,
+    "_local": local,
+    "_make_thread_handle": _make_thread_handle,
+    "_set_sentinel": _set_sentinel,
+    "allocate": allocate_lock,
+    "allocate_lock": allocate_lock,
+    "get_ident": get_ident,
+    "lock": Lock,
+    "start_joinable_thread": _start_joinable_thread,
+    "start_new": start_new_thread,
+    "start_new_thread": start_new_thread,
+}
+__patches__ = {
+    "threading": {name: value for name, value in _ours.items() if hasattr(_standard, name)},
+    "_thread": {name: value for name, value in _below.items() if hasattr(_standard_thread, name)},
+}
+if "concurrent.futures.thread" in _sys.modules:
+    __patches__["concurrent.futures.thread"] = {"_global_shutdown_lock": Lock()}

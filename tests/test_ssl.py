@@ -1,0 +1,120 @@
+"""TLS as programs use it: real handshakes, checked certificates, and tasks that park."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+import weft
+from weft import socket, ssl
+from weft.demo.certificate import Certificate
+
+Pair = tuple[ssl.SSLSocket, ssl.SSLSocket]
+
+
+def contexts(certificate: Certificate) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate.chain, certificate.key)
+    return ssl.create_default_context(cafile=str(certificate.authority)), server
+
+
+@pytest.fixture
+def pair(certificate: Certificate) -> Iterator[Pair]:
+    client_context, server_context = contexts(certificate)
+    first, second = socket.socketpair()
+    task = weft.spawn(server_context.wrap_socket, second, server_side=True)
+    with client_context.wrap_socket(first, server_hostname="localhost") as client, task.result(timeout=10) as server:
+        yield client, server
+
+
+def test_messages_go_both_ways(pair: Pair) -> None:
+    client, server = pair
+    reader = weft.spawn(server.recv, 100)
+    weft.sleep(0.01)
+    assert not reader.done()
+    client.sendall(b"hello")
+    assert reader.result(timeout=10) == b"hello"
+    server.sendall(b"back")
+    buffer = bytearray(10)
+    assert client.recv_into(buffer) == 4
+    assert isinstance(client, socket.socket)
+    assert client.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_ten_megabytes_go_through(pair: Pair) -> None:
+    client, server = pair
+    data = os.urandom(10_000_000)
+    sender = weft.spawn(client.sendall, data)
+    received = bytearray()
+    while len(received) < len(data):
+        received += server.recv(65536)
+    sender.result(timeout=10)
+    assert received == data
+
+
+def test_timeouts_are_the_programs_own(pair: Pair) -> None:
+    client, _ = pair
+    assert client.gettimeout() is None
+    assert client.getblocking()
+    client.settimeout(0.02)
+    assert client.timeout == 0.02
+    with pytest.raises(TimeoutError, match="read operation timed out"):
+        client.recv(1)
+    client.setblocking(False)
+    with pytest.raises(ssl.SSLWantReadError):
+        client.recv(1)
+    assert not client.getblocking()
+
+
+def test_a_handshake_that_stalls_times_out(certificate: Certificate) -> None:
+    context, _ = contexts(certificate)
+    first, second = socket.socketpair()
+    first.settimeout(0.02)
+    with second, pytest.raises(TimeoutError, match="handshake operation timed out"):
+        context.wrap_socket(first, server_hostname="localhost")
+
+
+def test_unwrap_goes_on_in_the_clear(pair: Pair) -> None:
+    client, server = pair
+    task = weft.spawn(server.unwrap)
+    plain = client.unwrap()
+    task.result(timeout=10).sendall(b"clear")
+    assert plain.recv(10) == b"clear"
+
+
+def test_the_end_is_an_empty_read(pair: Pair) -> None:
+    client, server = pair
+    reader = weft.spawn(client.recv, 1)
+    weft.sleep(0.01)
+    server.close()
+    assert reader.result(timeout=10) == b""
+
+
+def test_certificates_are_checked(certificate: Certificate) -> None:
+    _, server_context = contexts(certificate)
+    for name, context in (("localhost", ssl.create_default_context()), ("wrong.example", contexts(certificate)[0])):
+        first, second = socket.socketpair()
+        task = weft.spawn(server_context.wrap_socket, second, server_side=True)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            context.wrap_socket(first, server_hostname=name)
+        assert isinstance(task.exception(timeout=10), OSError)
+
+
+def test_connect_and_accept(certificate: Certificate) -> None:
+    client_context, server_context = contexts(certificate)
+    with server_context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True) as listener:
+
+        def call(number: int) -> bytes:
+            with client_context.wrap_socket(socket.socket(), server_hostname="localhost") as sock:
+                sock.connect(listener.getsockname())
+                sock.sendall(b"%d" % number)
+                return sock.recv(100)
+
+        def serve(connection: ssl.SSLSocket) -> None:
+            with connection:
+                connection.sendall(connection.recv(100))
+
+        tasks = [weft.spawn(call, number) for number in range(50)]
+        servers = [weft.spawn(serve, listener.accept()[0]) for _ in tasks]
+        assert [task.result(timeout=30) for task in tasks] == [b"%d" % number for number in range(50)]
+        weft.joinall(servers)
