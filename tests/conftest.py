@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -24,6 +26,31 @@ RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A certificate for localhost and 127.0.0.1, and the authority to trust."""
     return make(tmp_path_factory.mktemp("certificate"), ["localhost", "127.0.0.1"])
+
+
+@contextmanager
+def serving(*words: str) -> Iterator[int]:
+    """A server in a process of its own (see tests/server.py); its port."""
+    command = [sys.executable, str(Path(__file__).parent / "server.py"), *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+        process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """The URL of an HTTP server."""
+    with serving() as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def secure_site(certificate: Certificate) -> Iterator[str]:
+    """The URL of an HTTPS server whose authority is ``certificate.authority``."""
+    with serving(str(certificate.chain), str(certificate.key)) as port:
+        yield f"https://localhost:{port}"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 from weft._core.errors import LatePatchWarning
@@ -81,7 +82,7 @@ def patch_all(
                 before = vars(target)[attribute] if isinstance(target, type) else getattr(target, attribute)
                 originals[dotted, attribute] = before
                 setattr(target, attribute, value)
-                if not isinstance(target, type) and not attribute.startswith("_"):
+                if not isinstance(target, type) and not isinstance(before, ModuleType) and not attribute.startswith("_"):
                     replaced[id(before)] = f"{dotted}.{attribute}"
     late = sorted(captured(replaced))
     if late:

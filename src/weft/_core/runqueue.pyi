@@ -1,7 +1,10 @@
+from typing import final
+
 from weft._core.timers import Timer
 
 class Runnable(Timer): ...
 
+@final
 class RunQueue:
     @property
     def size(self) -> int: ...

@@ -11,6 +11,7 @@ The door is a pipe and not an eventfd: a Python signal may ring it too (``signal
 byte, which an eventfd refuses), and a pipe is portable. A wake writes the byte 0, a signal its number, so ``drain`` can tell.
 """
 
+cimport cython
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from posix.unistd cimport close, read, write
 
@@ -21,6 +22,7 @@ cdef class Runnable(Timer):
     """Something that can stand in a run queue."""
 
 
+@cython.final
 cdef class RunQueue:
     """First in, first out."""
 

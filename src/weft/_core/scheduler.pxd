@@ -1,3 +1,4 @@
+from cpython.object cimport PyObject
 from weft._core.greenlets cimport PyGreenlet
 from weft._core.poller cimport Descriptor, Poller
 from weft._core.runqueue cimport Runnable, RunQueue
@@ -11,6 +12,8 @@ cdef enum State:
 cdef class Fiber(Runnable):
     cdef Scheduler scheduler
     cdef PyGreenlet *greenlet
+    cdef PyGreenlet *worker
+    cdef void *frames
     cdef void *newer
     cdef void *older
     cdef Waiter waiter
@@ -26,6 +29,7 @@ cdef class Fiber(Runnable):
 
 
 cdef class Scheduler:
+    cdef void *state
     cdef RunQueue ready
     cdef TimerHeap timers
     cdef Poller poller
@@ -48,11 +52,19 @@ cdef class Scheduler:
     cdef int pause(self) except -1
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1
     cdef int wait_descriptor(self, Descriptor descriptor, int direction, double timeout) except -1
-    cdef int leave(self, Fiber fiber) except -1
-    cdef int choose(self) except -1
+    cdef int set_deadline(self, Fiber fiber, Waiter waiter, double deadline) except -1
+    cdef int abandon(self, Fiber fiber, Waiter waiter) except -1
+    cdef int deliver(self, Fiber fiber, Waiter waiter) except -1
+    cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1
+    cdef int leave(self, Fiber fiber) noexcept
+    cdef int choose(self) noexcept
+    cdef PyGreenlet *where(self, Fiber fiber) noexcept
+    cdef int look(self, bint block) noexcept
     cdef int poll(self, bint block) except -1
     cdef int listen(self) except -1
-    cdef int switch(self) except -1
+    cdef PyObject *switch(self) noexcept
+    cdef PyGreenlet *take_idle(self) noexcept
+    cdef int serve(self, object me) except -1
 
 
 cdef Scheduler get_scheduler()

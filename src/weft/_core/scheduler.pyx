@@ -16,6 +16,7 @@ Invariants:
 Tried and dropped: a callback queue beside the run queue (nothing needed it), an eventfd as door (a signal cannot ring it).
 """
 
+cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.math cimport INFINITY
@@ -25,7 +26,8 @@ from weft._core.greenlets cimport (
     PyGreenlet_GetParent,
     PyGreenlet_Import,
     PyGreenlet_New,
-    PyGreenlet_Switch,
+    weft_current_greenlet,
+    weft_switch,
 )
 from weft._core.poller cimport READ, Descriptor, Poller, make_poller
 from weft._core.runqueue cimport Runnable, RunQueue
@@ -41,12 +43,16 @@ from weft._core.errors import Cancelled, DeadlockError
 
 cdef extern from "thread.h":
     void weft_reset_recursion()
+    void *PyThreadState_Get()
+    void *weft_frames(void *state)
+    bint weft_first(void *frames)
     Py_ssize_t weft_count_threads()
     void *weft_get_scheduler()
     void weft_set_scheduler(void *scheduler)
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
+    void PyErr_SetObject(PyObject *kind, PyObject *error)
     PyObject *PyThreadState_GetDict()
 
 PyGreenlet_Import()
@@ -109,6 +115,7 @@ cdef class Fiber(Runnable):
         return 0
 
 
+@cython.final
 cdef class Scheduler:
     """The run queue, the timers, the poller and the workers of one OS thread."""
 
@@ -150,62 +157,84 @@ cdef class Scheduler:
         """
         cdef Fiber fiber = self.current
         cdef double deadline = -1
-        try:
-            if fiber.cancelling or fiber.pending is not None:
-                self.deliver(fiber)
-            if waiter is not None and waiter.woken:
+        if fiber.cancelling or fiber.pending is not None:
+            return self.deliver(fiber, waiter)
+        if waiter is not None:
+            if waiter.woken:
                 return 1
-            if timeout >= 0:
-                deadline = monotonic() + timeout
-            while True:
-                if waiter is not None:
-                    waiter.fiber = fiber
-                    waiter.ready = self.ready
-                    waiter.parked = True
-                fiber.waiter = waiter
-                fiber.reason = reason
-                fiber.state = PARKED
-                if deadline >= 0:
-                    self.timers.add(fiber, deadline)
-                try:
-                    self.leave(fiber)
-                finally:
-                    fiber.state = RUNNING
-                    fiber.waiter = None
-                    fiber.reason = None
-                    if fiber.slot >= 0:
-                        self.timers.remove(fiber)
-                    if waiter is not None:
-                        waiter.parked = False
-                if waiter is not None and waiter.woken:
-                    return 1
-                if fiber.cancelling or fiber.pending is not None:
-                    self.deliver(fiber)
-                if fiber.signalled:
-                    fiber.signalled = False
-                    try:
-                        PyErr_CheckSignals()
-                    except BaseException as error:
-                        if waiter is None or not waiter.woken:
-                            raise
-                        fiber.pending = error  # woken meanwhile: what it was handed comes first
-                    if waiter is not None and waiter.woken:
-                        return 1
-                if (deadline >= 0 and monotonic() >= deadline) or (waiter is not None and waiter.gone):
-                    break
+            waiter.fiber = fiber
+            waiter.ready = self.ready
+        if timeout >= 0:
+            deadline = monotonic() + timeout
+        while True:
+            if deadline >= 0:
+                self.set_deadline(fiber, waiter, deadline)
             if waiter is not None:
-                waiter.leave()
-            return 0
+                waiter.parked = True
+            fiber.waiter = waiter
+            fiber.reason = reason
+            fiber.state = PARKED
+            if self.leave(fiber) < 0:
+                return self.abandon(fiber, waiter)
+            fiber.state = RUNNING
+            fiber.waiter = None
+            fiber.reason = None
+            if fiber.slot >= 0:
+                self.timers.remove(fiber)
+            if waiter is not None:
+                waiter.parked = False
+                if waiter.woken:
+                    return 1
+            if fiber.cancelling or fiber.pending is not None:
+                return self.deliver(fiber, waiter)
+            if fiber.signalled and self.handle_signals(fiber, waiter):
+                return 1
+            if (deadline >= 0 and monotonic() >= deadline) or (waiter is not None and waiter.gone):
+                if waiter is not None:
+                    waiter.leave()
+                return 0
+
+    cdef int set_deadline(self, Fiber fiber, Waiter waiter, double deadline) except -1:
+        try:
+            return self.timers.add(fiber, deadline)
         except:
             if waiter is not None:
                 waiter.leave()
             raise
 
-    def deliver(self, Fiber fiber):
+    cdef int abandon(self, Fiber fiber, Waiter waiter) except -1:
+        """The wait itself failed (the greenlet is ended from outside, the poller is broken): undo it; the error is set."""
+        fiber.state = RUNNING
+        fiber.waiter = None
+        fiber.reason = None
+        if fiber.slot >= 0:
+            self.timers.remove(fiber)
+        if waiter is not None:
+            waiter.parked = False
+            waiter.leave()
+        return -1
+
+    cdef int deliver(self, Fiber fiber, Waiter waiter) except -1:
+        """Raise what `fiber` is interrupted with."""
+        if waiter is not None:
+            waiter.leave()
         exception, fiber.pending = fiber.pending, None
         if exception is not None:
             raise exception
         raise Cancelled
+
+    cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1:
+        """Run Python's signal handlers, which may park; 1 if `waiter` was woken meanwhile."""
+        fiber.signalled = False
+        try:
+            PyErr_CheckSignals()
+        except BaseException as error:
+            if waiter is None or not waiter.woken:
+                if waiter is not None:
+                    waiter.leave()
+                raise
+            fiber.pending = error  # woken meanwhile: what it was handed comes first
+        return waiter is not None and waiter.woken
 
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1:
         """Stand in `queue` until woken (1) or until `timeout` seconds have passed (0)."""
@@ -234,104 +263,139 @@ cdef class Scheduler:
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
         if fiber.cancelling or fiber.pending is not None:
-            self.deliver(fiber)
+            return self.deliver(fiber, None)
         fiber.state = READY
         self.ready.push(fiber)
-        try:
-            self.leave(fiber)
-        finally:
-            fiber.state = RUNNING
+        if self.leave(fiber) < 0:
+            return self.abandon(fiber, None)
+        fiber.state = RUNNING
         if fiber.cancelling or fiber.pending is not None:
-            self.deliver(fiber)
+            return self.deliver(fiber, None)
         if fiber.signalled:
-            fiber.signalled = False
-            PyErr_CheckSignals()
+            self.handle_signals(fiber, None)
         return 0
 
-    cdef int leave(self, Fiber fiber) except -1:
-        """Switch from `fiber`, the current one, to whoever is next; returns when somebody switches back."""
-        self.choose()
+    cdef int leave(self, Fiber fiber) noexcept:
+        """Switch from `fiber`, the current one, to whoever is next; returns when somebody switches back. -1 with an error set.
+
+        No Python frame and no try block lies here: greenlet copies this stack at every switch.
+        """
+        cdef PyObject *outcome
+        if self.choose() < 0:
+            return -1
         if self.following is fiber:
             self.following = None
             return 0
-        fiber.greenlet = PyGreenlet_GetCurrent()
-        try:
-            self.switch()
-        finally:
-            Py_XDECREF(<PyObject *>fiber.greenlet)
-            fiber.greenlet = NULL
-            self.current = fiber
+        fiber.greenlet = self.where(fiber)
+        outcome = self.switch()
+        Py_XDECREF(<PyObject *>fiber.greenlet)
+        fiber.greenlet = NULL
+        self.current = fiber
+        if outcome == NULL:
+            return -1
+        Py_XDECREF(outcome)
         return 0
 
-    cdef int choose(self) except -1:
-        """Take the next fiber to run as ``following``; wait for one."""
+    cdef PyGreenlet *where(self, Fiber fiber) noexcept:
+        """The greenlet that runs, a new reference. Asking greenlet costs a tenth of a switch; the first piece of a worker's frame stack tells as well."""
+        cdef PyGreenlet *greenlet
+        cdef void *frames = weft_frames(self.state)
+        if frames != NULL and frames == fiber.frames:
+            greenlet = fiber.worker
+            Py_INCREF(<object><PyObject *>greenlet)
+            return greenlet
+        greenlet = weft_current_greenlet()
+        if greenlet == fiber.worker and frames != NULL and weft_first(frames):
+            fiber.frames = frames
+        return greenlet
+
+    cdef int choose(self) noexcept:
+        """Take the next fiber to run as ``following``; wait for one. -1 with an error set."""
         while True:
             self.switches += 1
-            if self.switches % FAIR == 0:
-                self.poll(False)
-            self.following = <Fiber>self.ready.pop()
-            if self.following is not None:
+            if self.switches % FAIR == 0 and self.look(False) < 0:
+                return -1
+            if self.ready.head != NULL:
+                self.following = <Fiber>self.ready.pop()
                 return 0
-            self.poll(True)
+            if self.look(True) < 0:
+                return -1
 
-    cdef int switch(self) except -1:
-        """Give the thread to ``following``; a new fiber gets an idle worker, or the launcher makes one.
+    cdef int look(self, bint block) noexcept:
+        """``poll``, with an error set instead of raised."""
+        try:
+            return self.poll(block)
+        except BaseException as error:
+            kind = type(error)
+            PyErr_SetObject(<PyObject *>kind, <PyObject *>error)
+            return -1
+
+    cdef PyObject *switch(self) noexcept:
+        """Give the thread to ``following``; a new fiber gets an idle worker, or the launcher makes one. NULL with an error set.
 
         Nothing here holds a reference while away: a parked stack that held the next fiber would keep it long after its end.
         """
         cdef PyGreenlet *target
         if self.following.state == NEW:
             self.starting, self.following = self.following, None
-            if self.idle:
-                worker = self.idle.pop()
-                target = <PyGreenlet *><PyObject *>worker
-                worker = None  # it holds itself
-            else:
-                target = <PyGreenlet *><PyObject *>self.launcher
+            target = self.take_idle()
         else:
             target = self.following.greenlet
             self.current, self.following = self.following, None
-        PyGreenlet_Switch(target, NULL, NULL)
-        return 0
+        return weft_switch(target)
+
+    cdef PyGreenlet *take_idle(self) noexcept:
+        """An idle worker, or the launcher. Borrowed: a worker holds itself, the scheduler its launcher."""
+        if not self.idle:
+            return <PyGreenlet *><PyObject *>self.launcher
+        worker = self.idle.pop()
+        return <PyGreenlet *><PyObject *>worker
 
     def work(self):
         """The body of a worker: run a fiber, take the next, again."""
         cdef PyGreenlet *own = PyGreenlet_GetCurrent()
         me = <object><PyObject *>own
         Py_DECREF(me)
+        self.serve(me)
+
+    cdef int serve(self, object me) except -1:
+        cdef PyObject *outcome
         while True:
             self.current, self.starting = self.starting, None
             while True:
                 self.current.state = RUNNING
-                try:
-                    self.current.run()
-                finally:
-                    self.release(self.current)
+                self.current.worker = <PyGreenlet *><PyObject *>me
+                self.current.run()
+                self.release(self.current)
                 if self.forked and self.current is self.main:
                     end_process()
-                self.choose()
+                if self.choose() < 0:
+                    return -1
                 if self.following.state != NEW:
                     break
                 self.current, self.following = self.following, None
             if len(self.idle) >= IDLE:
-                return
+                return 0
             self.idle.append(me)
-            self.switch()
+            outcome = self.switch()
+            if outcome == NULL:
+                return -1
+            Py_XDECREF(outcome)
 
     def launch(self):
         """The body of the launcher."""
         weft_reset_recursion()
         body = self.work
-        PyGreenlet_Switch(<PyGreenlet *><PyObject *>self.creator, NULL, NULL)
+        checked(weft_switch(<PyGreenlet *><PyObject *>self.creator))
         while True:
             if self.starting is not None:
                 worker = new_greenlet(body, None)
-                PyGreenlet_Switch(<PyGreenlet *><PyObject *>worker, NULL, NULL)
+                checked(weft_switch(<PyGreenlet *><PyObject *>worker))
                 worker = None
             else:
-                if self.following is None:
-                    self.choose()
-                self.switch()
+                if self.following is None and self.choose() < 0:
+                    raise_error()
+                checked(self.switch())
 
     cdef int poll(self, bint block) except -1:
         """Fire the timers that are due and ask the poller; with `block`, wait until something can happen."""
@@ -409,6 +473,7 @@ cdef class Scheduler:
         self.ready.open()
         self.poller.open(self.ready.inner)
         self.on_main_thread = _thread.get_ident() == main_thread
+        self.state = PyThreadState_Get()
         self.main = self.current = main
         main.state = RUNNING
         self.adopt(main)
@@ -416,7 +481,7 @@ cdef class Scheduler:
         self.creator = <object><PyObject *>creator
         Py_DECREF(self.creator)
         self.launcher = new_greenlet(self.launch, base_greenlet())
-        PyGreenlet_Switch(<PyGreenlet *><PyObject *>self.launcher, NULL, NULL)
+        checked(weft_switch(<PyGreenlet *><PyObject *>self.launcher))
         self.creator = None
 
     def close(self):
@@ -425,6 +490,19 @@ cdef class Scheduler:
         self.poller.close()
         if self in schedulers:
             schedulers.remove(self)
+
+
+cdef int raise_error() except -1:
+    """Go on with the error that is set."""
+    return -1
+
+
+cdef int checked(PyObject *outcome) except -1:
+    """What a switch returned, or the error that it brought."""
+    if outcome == NULL:
+        return -1
+    Py_XDECREF(outcome)
+    return 0
 
 
 cdef object new_greenlet(body, parent):

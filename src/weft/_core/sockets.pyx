@@ -15,7 +15,7 @@ Rules:
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
@@ -64,6 +64,7 @@ cdef extern from *:
     ctypedef class _socket.socket [object weft_socket, check_size ignore]:
         pass
 
+cdef char scratch[65536]  # filled and copied from in one step under the interpreter's lock: cheaper than a large object made too large and cut
 cdef object base = _socket.socket
 cdef object timed_out = TimeoutError
 
@@ -188,6 +189,9 @@ cdef class SocketCalls(socket):
         cdef Py_ssize_t count
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
+        if bufsize <= <Py_ssize_t>sizeof(scratch):
+            count = receive(self, scratch, bufsize, flags)
+            return PyBytes_FromStringAndSize(scratch, count)
         data = weft_new_bytes(bufsize)
         try:
             count = receive(self, PyBytes_AS_STRING(<object>data), bufsize, flags)

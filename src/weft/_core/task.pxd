@@ -8,12 +8,15 @@ cdef class Task(Fiber):
     cdef dict kwargs
     cdef object context
     cdef object label
+    cdef object called
     cdef object value
     cdef object error
+    cdef object unseen
     cdef list callbacks
     cdef WaitQueue joiners
     cdef bint ended
-    cdef bint asked
     cdef object __weakref__
+    cdef int fail(self) except -1
+    cdef int ask(self) except -1
     cdef int finish(self) except -1
     cdef int wait_end(self, double timeout) except -1

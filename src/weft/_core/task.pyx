@@ -6,9 +6,13 @@ Invariants:
 - ``ended`` is set once, after ``value`` or ``error``; then joiners are woken, then callbacks run, in the task itself.
 - An error that nobody has asked for when the task is dropped is reported once, as ``threading`` reports a thread's.
 - SystemExit and KeyboardInterrupt go to the main task as well.
+- The cyclic collector does not look at a task before its end: until then the registry holds it, so it could find nothing to free. It looks at one
+  that ended with something that may lie in a cycle.
 """
 
+cimport cython
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 from weft._core.greenlets cimport PyExc_GreenletExit, PyGreenlet_Import
 from weft._core.scheduler cimport NEW, PARKED, READY, RUNNING, Fiber, Scheduler, get_scheduler, seconds
 from weft._core.timers cimport monotonic
@@ -22,14 +26,64 @@ from weft._core.scheduler import set_main_type
 cdef extern from "Python.h":
     object PyContext_CopyCurrent()
     int PyContext_Enter(object context) except -1
-    int PyContext_Exit(object context) except -1
-    object PyObject_Call(object fn, object args, PyObject *kwargs)
+    int PyContext_Exit(object context)
+    PyObject *PyObject_Call(PyObject *fn, PyObject *args, PyObject *kwargs)
+    PyObject *Py_None
+    void PyErr_SetNone(object kind)
+    bint PyCallable_Check(PyObject *o)
+    bint PyFunction_Check(object o)
+    ctypedef struct PyFunctionObject:
+        PyObject *func_name
+    bint PyObject_IS_GC(PyObject *o)
+    void PyObject_GC_UnTrack(PyObject *o)
+    void PyObject_GC_Track(PyObject *o)
+    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
+    ctypedef struct PyMethodDef:
+        const char *ml_name
+        PyCFunction ml_meth
+        int ml_flags
+        const char *ml_doc
+    enum: METH_FASTCALL, METH_KEYWORDS
+    object PyCFunction_NewEx(PyMethodDef *definition, PyObject *owner, object module)
     Py_ssize_t Py_REFCNT(object o)
     unsigned long PyThread_get_thread_ident()
 
 PyGreenlet_Import()
 
 cdef unsigned long long counter = 0
+cdef object NOTHING = 0
+cdef tuple EMPTY = ()
+
+
+cdef inline PyObject *call(PyObject *fn, PyObject *args, PyObject *kwargs) noexcept:
+    return PyObject_Call(fn, args, NULL if kwargs == Py_None else kwargs)
+
+
+cdef int raise_error() except -1:
+    """Go on with the error that is set."""
+    return -1
+
+
+cdef class Unseen:
+    """An error that nobody has asked for yet; reported when it is dropped with its task. An object of its own, so that no other task needs a finalizer."""
+
+    cdef str name
+    cdef object error
+    cdef bint asked
+
+    def __del__(self):
+        if self.asked or self.error is None:
+            return
+        self.asked = True
+        try:
+            import traceback
+
+            stream = sys.stderr
+            if stream is not None:
+                stream.write(f"Exception in {self.name}:\n" + "".join(traceback.format_exception(self.error)))
+                stream.flush()
+        except Exception:
+            pass
 
 
 cdef class Task(Fiber):
@@ -47,7 +101,8 @@ cdef class Task(Fiber):
         global counter
         if self.label is None:
             counter += 1
-            self.label = f"Task-{counter} ({getattr(self.fn, '__name__', '?')})"
+            called = self.called if self.fn is None else self.fn
+            self.label = f"Task-{counter} ({called if isinstance(called, str) else getattr(called, '__name__', type(called).__name__)})"
         return self.label
 
     @name.setter
@@ -64,35 +119,57 @@ cdef class Task(Fiber):
         return f"<Task {self.name!r} {state}>"
 
     cdef int run(self) except -1:
-        cdef object fn = self.fn
-        cdef tuple args = self.args
-        cdef dict kwargs = self.kwargs
-        cdef bint leaves = False
-        self.args = self.kwargs = None
-        try:
-            if self.cancelling:
-                raise Cancelled
+        """Call the function; no try block lies under it, because greenlet copies this stack at every switch."""
+        cdef PyObject *value
+        if self.cancelling:
+            value = NULL
+            PyErr_SetNone(Cancelled)
+        else:
             PyContext_Enter(self.context)
-            try:
-                self.value = PyObject_Call(fn, args, NULL if kwargs is None else <PyObject *>kwargs)
-            finally:
-                PyContext_Exit(self.context)
-        except (KeyboardInterrupt, SystemExit) as error:
-            self.error = error
-            self.asked = True
-            self.scheduler.main.interrupt(error)
-        except <object>PyExc_GreenletExit as error:
-            self.error = Cancelled(*error.args)
-        except BaseException as error:
-            self.error = error
-        fn = args = kwargs = None
+            value = call(<PyObject *>self.fn, <PyObject *>self.args, <PyObject *>self.kwargs)
+            if PyContext_Exit(self.context) < 0:
+                Py_XDECREF(value)
+                value = NULL
+        if value == NULL:
+            self.fail()
+        else:
+            self.value = <object>value
+            Py_XDECREF(value)
+        self.args = self.kwargs = None
         self.finish()
+        return 0
+
+    cdef int fail(self) except -1:
+        """Keep the error that is set."""
+        cdef Unseen unseen
+        try:
+            raise_error()
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__.tb_next  # without this very line
+            if isinstance(error, <object>PyExc_GreenletExit):
+                self.error = Cancelled(*error.args)
+                return 0
+            self.error = error
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                self.scheduler.main.interrupt(error)
+            elif not isinstance(error, Cancelled):
+                unseen = Unseen()
+                unseen.name = self.name
+                unseen.error = error
+                self.unseen = unseen
+        return 0
+
+    cdef int ask(self) except -1:
+        """Somebody has seen how it ended."""
+        if self.unseen is not None:
+            (<Unseen>self.unseen).asked = True
+            self.unseen = None
         return 0
 
     cdef int finish(self) except -1:
         """Tell everybody, and let go of what may run somebody's code when it is dropped."""
-        if self.label is None and (self.error is not None or Py_REFCNT(self) > 2):
-            self.name  # while the function is known
+        if self.label is None:  # enough to name it by, should anybody ask
+            self.called = (<object>(<PyFunctionObject *><PyObject *>self.fn).func_name if PyFunction_Check(self.fn) else type(self.fn))
         self.fn = None
         self.ended = True
         if self.joiners is not None:
@@ -101,40 +178,24 @@ cdef class Task(Fiber):
         if callbacks is not None:
             for callback in callbacks:
                 self.call(callback)
+        PyObject_GC_Track(<PyObject *>self.context)  # a context expects it when it is freed
         self.context = None
         if Py_REFCNT(self) <= 2:  # the registry's and the scheduler's: nobody will ever ask
-            self.report()
-            self.value = self.error = None
+            self.value = self.error = self.unseen = None
+        elif self.error is not None or PyObject_IS_GC(<PyObject *>self.value):
+            PyObject_GC_Track(<PyObject *>self)
         return 0
 
     def call(self, callback):
         try:
             callback(self)
-        except Exception:
+        except (KeyboardInterrupt, SystemExit) as error:
+            self.scheduler.main.interrupt(error)
+        except BaseException:
             import traceback
 
             print(f"Exception in a callback of {self!r}:", file=sys.stderr)
             traceback.print_exc()
-
-    def report(self):
-        """Print the error that nobody asked for."""
-        if self.asked or self.error is None or isinstance(self.error, Cancelled):
-            return
-        self.asked = True
-        try:
-            import traceback
-
-            stream = sys.stderr
-            if stream is not None:
-                lines = traceback.format_exception(self.error)
-                stream.write(f"Exception in {self.name}:\n" + "".join(lines))
-                stream.flush()
-        except Exception:
-            pass
-
-    def __del__(self):
-        if self.error is not None and not self.asked:
-            self.report()
 
     cdef int wait_end(self, double timeout) except -1:
         """1 once the task has ended, 0 if `timeout` seconds passed before."""
@@ -176,7 +237,7 @@ cdef class Task(Fiber):
         """Wait for the task and return what it raised, or None. Arguments and errors as for ``result``."""
         if not self.wait_end(seconds(timeout)):
             raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
-        self.asked = True
+        self.ask()
         if isinstance(self.error, Cancelled):
             from concurrent.futures import CancelledError
 
@@ -209,7 +270,7 @@ cdef class Task(Fiber):
     def add_done_callback(self, fn) -> None:
         """Call ``fn(task)`` when the task has ended (at once if it has). Errors of `fn` are printed, not raised."""
         if self.ended:
-            self.asked = True
+            self.ask()
             self.call(fn)
         else:
             if self.callbacks is None:
@@ -217,31 +278,50 @@ cdef class Task(Fiber):
             self.callbacks.append(fn)
 
 
-def spawn(fn, /, *args, **kwargs):
-    """Start ``fn(*args, **kwargs)`` as a task of this OS thread, in a copy of the caller's context; returns the Task.
-
-    It begins when the caller waits for the first time.
-    """
+cdef PyObject *spawn_call(PyObject *module, PyObject *const *words, Py_ssize_t count, PyObject *names) except NULL:
+    """``spawn`` as CPython calls it: no tuple and no dictionary is made that the task does not keep."""
     cdef Task task
     cdef Scheduler scheduler = get_scheduler()
-    if not callable(fn):
-        raise TypeError(f"spawn takes a callable, not {fn!r}")
+    cdef Py_ssize_t index
+    if count < 1:
+        raise TypeError("spawn() takes a callable and its arguments")
+    if not PyCallable_Check(words[0]):
+        raise TypeError(f"spawn takes a callable, not {<object>words[0]!r}")
     task = Task.__new__(Task)
-    task.fn = fn
-    task.args = args
-    task.kwargs = kwargs if kwargs else None
+    PyObject_GC_UnTrack(<PyObject *>task)
+    task.fn = <object>words[0]
+    task.args = EMPTY if count == 1 else tuple([<object>words[index] for index in range(1, count)])
+    if names != NULL:
+        task.kwargs = {name: <object>words[count + index] for index, name in enumerate(<tuple><object>names)}
     task.context = PyContext_CopyCurrent()
+    PyObject_GC_UnTrack(<PyObject *>task.context)
     scheduler.adopt(task)
     scheduler.ready.push(task)
-    return task
+    Py_INCREF(task)
+    return <PyObject *>task
 
 
+cdef PyMethodDef spawn_definition
+spawn_definition.ml_name = "spawn"
+spawn_definition.ml_meth = <PyCFunction><void *>spawn_call
+spawn_definition.ml_flags = METH_FASTCALL | METH_KEYWORDS
+spawn_definition.ml_doc = b"""spawn(fn, /, *args, **kwargs)
+--
+
+Start ``fn(*args, **kwargs)`` as a task of this OS thread, in a copy of the caller's context; returns the Task.
+
+It begins when the caller waits for the first time.
+"""
+spawn = PyCFunction_NewEx(&spawn_definition, NULL, __name__)
+
+
+@cython.binding(False)
 def sleep(seconds=0, /) -> None:
     """Park the current task for `seconds`; 0 lets the others run first.
 
     Raises ValueError for a negative number, TypeError for what is not a number, as ``time.sleep`` does.
     """
-    cdef double duration = seconds
+    cdef double duration = 0 if seconds is NOTHING else seconds  # an int becomes a C double through a float object
     cdef Scheduler scheduler = get_scheduler()
     if duration == 0:
         scheduler.pause()

@@ -10,6 +10,11 @@ static inline void weft_reset_recursion(void) {
 #endif
 }
 
+/* The piece of the frame stack that the running Python code stands on. Each greenlet has pieces of its own. */
+static inline void *weft_frames(void *state) { return ((PyThreadState *)state)->datastack_chunk; }
+/* A greenlet keeps its first piece for as long as it is alive, so who stands on it can only be that greenlet. */
+static inline int weft_first(void *frames) { return ((_PyStackChunk *)frames)->previous == NULL; }
+
 /* Thread states of this interpreter, the calling one included. */
 static inline Py_ssize_t weft_count_threads(void) {
     Py_ssize_t count = 0;

@@ -1,5 +1,8 @@
+from typing import final
+
 class Timer: ...
 
+@final
 class TimerHeap:
     @property
     def size(self) -> int: ...

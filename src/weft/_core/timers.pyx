@@ -11,6 +11,7 @@ A heap of four children a node is shallower than a binary one, and a timer that 
 nearly every timeout, sits in the bottom row and leaves it at once.
 """
 
+cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport INFINITY
@@ -34,6 +35,7 @@ cdef class Timer:
         pass
 
 
+@cython.final
 cdef class TimerHeap:
     """The timers of one scheduler, the earliest first."""
 

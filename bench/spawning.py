@@ -1,0 +1,60 @@
+"""100,000 tasks that do nothing, spawned and joined: microseconds a task."""
+
+import time
+from typing import Any
+
+from bench.work import Work, pin, scale
+
+COUNT = 100_000
+
+
+def nothing() -> None:
+    pass
+
+
+def timed(run: Any) -> float:
+    pin(0)
+    began = time.perf_counter()
+    run()
+    return (time.perf_counter() - began) / scale(COUNT) * 1e6
+
+
+def weft(_: int) -> float:
+    import weft
+
+    return timed(lambda: weft.joinall([weft.spawn(nothing) for _ in range(scale(COUNT))]))
+
+
+def gevent(_: int) -> float:
+    import gevent
+
+    return timed(lambda: gevent.joinall([gevent.spawn(nothing) for _ in range(scale(COUNT))]))
+
+
+async def many() -> None:
+    import asyncio
+
+    async def nothing() -> None:
+        pass
+
+    await asyncio.gather(*[asyncio.create_task(nothing()) for _ in range(scale(COUNT))])
+
+
+def asyncio(_: int) -> float:
+    import asyncio
+
+    return timed(lambda: asyncio.run(many()))
+
+
+def uvloop(_: int) -> float:
+    import uvloop
+
+    return timed(lambda: uvloop.run(many()))
+
+
+WORK = Work(
+    "spawn and join 100,000 tasks", "µs each", {"weft": weft, "gevent": gevent, "asyncio": asyncio, "uvloop": uvloop}, {"gevent": 30}
+)
+
+if __name__ == "__main__":
+    WORK.main()

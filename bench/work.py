@@ -1,0 +1,43 @@
+"""What a work is: its peers, its unit, and the ratios to reach."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing that is measured.
+
+    `peers` maps a peer's name to a function that does the work and returns the figure; `goals` a peer's name to how many times better weft
+    should be (a figure counts as better when it is smaller, unless `more` is set). `variants` are arguments to run it with, one row each.
+    """
+
+    title: str
+    unit: str
+    peers: dict[str, Callable[[int], float]]
+    goals: dict[str, float] = field(default_factory=dict)
+    more: bool = False
+    variants: tuple[int, ...] = (0,)
+
+    def main(self) -> None:
+        """`python -m bench.WORK PEER [VARIANT]`."""
+        peer, variant = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else self.variants[0]
+        print(self.peers[peer](variant))
+
+    def ratio(self, weft: float, other: float) -> float:
+        """How many times better weft is."""
+        return weft / other if self.more else other / weft
+
+
+def scale(count: int) -> int:
+    """`count`, or a hundredth of it when a test only wants to see that the work runs."""
+    return max(1, count // 100) if os.environ.get("BENCH_SMOKE") else count
+
+
+def pin(processor: int) -> None:
+    """Stay on one processor, counted from 0, where there are several and the system allows it."""
+    if hasattr(os, "sched_setaffinity"):
+        usable = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {usable[min(processor, len(usable) - 1)]})

@@ -1,0 +1,15 @@
+"""Fetch pages: ``get`` for one, ``fetch_all`` for many at once.
+
+    >>> import weft.fetch
+    >>> weft.fetch.get("ftp://example.org/")
+    Traceback (most recent call last):
+    weft.fetch.errors.FetchError: ftp://example.org/: only http and https are fetched
+
+Each page is a task with a plain blocking call; libcurl is the transport, driven by weft's own scheduler.
+"""
+
+from weft.fetch.errors import FetchError
+from weft.fetch.page import Page
+from weft.fetch.pages import fetch_all, get
+
+__all__ = ["FetchError", "Page", "fetch_all", "get"]

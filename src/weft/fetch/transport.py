@@ -1,0 +1,168 @@
+"""libcurl, driven by weft: many transfers at once, each a blocking call of its task.
+
+libcurl tells which descriptors it waits for, and for how long (``CURLMOPT_SOCKETFUNCTION``, ``CURLMOPT_TIMERFUNCTION``). One task, the driver,
+waits for them in an epoll object and tells libcurl what happened (``curl_multi_socket_action``). It lives while there is a transfer.
+
+Invariants:
+- Nothing that libcurl calls back switches tasks.
+- A transfer that is abandoned (timeout, cancellation) is taken out of libcurl before its task goes on.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+import pycurl
+
+import weft
+from weft import select
+
+__all__ = ["Transport"]
+
+Events = list[tuple[int, int]]
+IDLE = 3600.0  # seconds to wait when libcurl has named no moment
+BATCH = 256
+
+TO_EPOLL = {pycurl.POLL_IN: select.POLLIN, pycurl.POLL_OUT: select.POLLOUT, pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT}
+
+
+class Transfer:
+    """One handle on its way."""
+
+    __slots__ = ("code", "ended", "reason")
+
+    def __init__(self) -> None:
+        self.ended = weft.Event()
+        self.code = 0
+        self.reason = ""
+
+
+class Transport:
+    """Connections that are kept and shared by transfers; belongs to one OS thread."""
+
+    def __init__(self, connections: int = 100) -> None:
+        """`connections`: how many idle ones are kept."""
+        self.multi = pycurl.CurlMulti()
+        self.multi.setopt(pycurl.M_SOCKETFUNCTION, self.watch)
+        self.multi.setopt(pycurl.M_TIMERFUNCTION, self.set_timer)
+        self.multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self.transfers: dict[pycurl.Curl, Transfer] = {}
+        self.watched: set[int] = set()
+        self.deadline = float("inf")
+        self.parked_until = float("-inf")  # the driver waits until then; -inf while it runs
+        self.driver: weft.Task[None] | None = None
+        self.inner, self.outer = os.pipe()
+        os.set_blocking(self.inner, False)
+        os.set_blocking(self.outer, False)
+        self.poller, self.poll = make_poller()
+        self.poller.register(self.inner, select.POLLIN)
+
+    def close(self) -> None:
+        """Close every connection; the tasks of transfers must have ended."""
+        if self.driver is not None:
+            self.ring()
+            self.driver.join()
+        self.multi.close()
+        if hasattr(self.poller, "close"):
+            self.poller.close()
+        os.close(self.inner)
+        os.close(self.outer)
+
+    def perform(self, curl: pycurl.Curl) -> tuple[int, str]:
+        """Run a prepared handle, parked until it ends. Returns libcurl's error number, 0 for none, and its words."""
+        transfer = Transfer()
+        self.transfers[curl] = transfer
+        try:
+            self.multi.add_handle(curl)
+            if self.driver is None:
+                self.driver = weft.spawn(self.drive)
+                self.driver.name = "fetch driver"
+            elif self.deadline < self.parked_until:
+                self.ring()
+            transfer.ended.wait()
+            return transfer.code, transfer.reason
+        finally:
+            del self.transfers[curl]
+            self.multi.remove_handle(curl)
+            if not self.transfers:
+                self.ring()
+
+    def ring(self) -> None:
+        """Let the driver look at what has changed, if it waits."""
+        if self.parked_until > float("-inf"):
+            self.parked_until = float("-inf")
+            os.write(self.outer, b"\0")
+
+    def watch(self, what: int, number: int, _multi: object, _data: object) -> None:
+        """libcurl: wait for `what` on descriptor `number`."""
+        if what == pycurl.POLL_REMOVE:
+            if number in self.watched:
+                self.watched.discard(number)
+                try:
+                    self.poller.unregister(number)
+                except OSError:  # closed already: then it is not watched any more
+                    pass
+        elif number in self.watched:
+            self.poller.modify(number, TO_EPOLL[what])
+        else:
+            self.watched.add(number)
+            self.poller.register(number, TO_EPOLL[what])
+
+    def set_timer(self, milliseconds: int) -> None:
+        """libcurl: call me after so long, whatever happens; -1: no need."""
+        self.deadline = time.monotonic() + milliseconds / 1000 if milliseconds >= 0 else float("inf")
+
+    def drive(self) -> None:
+        """Tell libcurl what happens, until no transfer is left."""
+        try:
+            while self.transfers:
+                left = min(max(self.deadline - time.monotonic(), 0), IDLE)
+                events: Events = []
+                if left:
+                    self.parked_until = time.monotonic() + left
+                    events = self.poll(left)
+                    self.parked_until = float("-inf")
+                for number, happened in events:
+                    if number == self.inner:
+                        os.read(self.inner, BATCH)
+                        continue
+                    mask = pycurl.CSELECT_IN if happened & ~select.POLLOUT else 0
+                    if happened & select.POLLOUT:
+                        mask |= pycurl.CSELECT_OUT
+                    self.multi.socket_action(number, mask)
+                if self.deadline <= time.monotonic():
+                    self.deadline = float("inf")
+                    self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+                if self.collect():
+                    weft.sleep(0)  # their tasks go on first, and perhaps nothing is left
+        except BaseException as error:
+            for transfer in self.transfers.values():
+                transfer.code, transfer.reason = pycurl.E_FAILED_INIT, f"the transport failed: {error!r}"
+                transfer.ended.set()
+            raise
+        finally:
+            self.driver = None
+
+    def collect(self) -> bool:
+        """Wake the tasks whose transfers have ended; true if there are any."""
+        queued = 1
+        found = False
+        while queued:
+            queued, ended, failed = self.multi.info_read()
+            found = found or bool(ended or failed)
+            for curl in ended:
+                self.transfers[curl].ended.set()
+            for curl, code, reason in failed:
+                transfer = self.transfers[curl]
+                transfer.code, transfer.reason = code, reason or curl.errstr()
+                transfer.ended.set()
+        return found
+
+
+def make_poller() -> tuple["select.epoll | select.poll", Callable[[float], Events]]:
+    """What the platform has, with seconds as its unit."""
+    if hasattr(select, "epoll"):
+        epoll = select.epoll()
+        return epoll, lambda seconds: epoll.poll(seconds, BATCH)
+    poll = select.poll()
+    return poll, lambda seconds: poll.poll(seconds * 1000)
