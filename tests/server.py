@@ -1,6 +1,7 @@
-"""A server for the tests, on the standard library's threads, in a process of its own: ``python tests/server.py [CHAIN KEY]`` prints its port.
+"""A server for the tests, in a process of its own: ``python tests/server.py [CHAIN KEY]`` prints its port.
 
-Paths: ``/bytes/N`` answers with N bytes; ``/slow/SECONDS`` waits first; ``/status/N``; ``/to/URL`` redirects; ``/gzip/N`` compresses; ``/cut`` breaks off.
+Paths: ``/bytes/N`` answers with N bytes; ``/slow/SECONDS`` waits first; ``/status/N``; ``/to/URL`` redirects, ``/loop`` to itself;
+``/gzip/N`` compresses; ``/cut`` breaks off.
 """
 
 import gzip
@@ -26,6 +27,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, gzip.compress(b"." * int(argument)), **{"Content-Encoding": "gzip"})
         elif kind == "to":
             self.answer(302, b"", Location=argument)
+        elif kind == "loop":
+            self.answer(302, b"", Location="/loop")
         elif kind == "cut":
             self.send_response(200)
             self.send_header("Content-Length", "1000")

@@ -1,7 +1,7 @@
 """weft under gevent's names, for programs that say ``import gevent``; ``weft run`` installs it where gevent is not.
 
-``gevent``: ``spawn``, ``spawn_later``, ``sleep``, ``joinall``, ``wait``, ``killall``, ``getcurrent``, ``Greenlet``, ``GreenletExit``; ``gevent.monkey``:
-the ``patch_*`` functions, which find everything patched. What else there is of gevent raises ImportError, and says so.
+``gevent``: ``spawn``, ``spawn_later``, ``sleep``, ``joinall``, ``wait``, ``killall``, ``getcurrent``, ``Greenlet``, ``GreenletExit``;
+``gevent.monkey``: the ``patch_*`` functions, which find everything patched. What else there is of gevent raises ImportError, and says so.
 """
 
 import sys

@@ -104,7 +104,7 @@ def test_a_program_for_gevent(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[:4] == ["[0, 2, 4] 0 True", "ValueError('seen once') None", "True", "1"]
     assert "weft answers to gevent and gevent.monkey alone" in lines[4]
-    assert done.stderr.count("seen once") == 1
+    assert done.stderr.count("ValueError: seen once") == 1
     assert "weft answers to gevent's names" in done.stderr
     assert done.returncode == 0
 

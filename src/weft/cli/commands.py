@@ -39,7 +39,7 @@ def weft() -> None:
 
 
 def main() -> None:
-    """Run the command line. A command may return a callable: it runs outside of click, which would turn its errors into words of its own."""
+    """Run the command line. A command may return a callable: it runs outside of click, which would reword its errors."""
     try:
         outcome: Callable[[], object] | int | None = weft.main(standalone_mode=False)
     except click.ClickException as error:

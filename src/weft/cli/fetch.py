@@ -55,7 +55,7 @@ def command(
     options = Options(timeout, cacert, insecure, keep=False)
     if compare:
         return compared(list(source), options, concurrency, quiet)
-    seconds, tally = fetched(source, options, concurrency, quiet)
+    _, tally = fetched(source, options, concurrency, quiet)
     return 1 if tally.failed else 0
 
 

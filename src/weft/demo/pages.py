@@ -1,6 +1,7 @@
 """The seed's page fetch as anybody would write it, with the standard library alone: run under ``weft run``, one by one and then at once.
 
-``weft run -m weft.demo.pages CAFILE URL...`` prints a JSON list a page ([phase, status, bytes, seconds, URL]) and one a phase ([phase, seconds]).
+``weft run -m weft.demo.pages CAFILE URL...`` prints a JSON list a page ([phase, status, bytes, seconds, URL]) and one a phase
+([phase, seconds]).
 """
 
 import json

@@ -1,7 +1,7 @@
 """An embedded site whose pages answer slowly, over HTTP and HTTPS: ``python -m weft.demo.site SCALE [CHAIN KEY]``.
 
-It prints its two ports (0 for HTTPS if it was given no certificate) and serves until its standard input ends. It is itself a plain blocking server
-on weft: a task a connection, on the standard library's request handler.
+It prints its two ports (0 for HTTPS if it was given no certificate) and serves until its standard input ends. It is itself a plain
+blocking server on weft: a task a connection, on the standard library's request handler.
 """
 
 import os

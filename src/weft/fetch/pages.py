@@ -211,7 +211,8 @@ def fetch_all(
 ) -> Iterator[Page | FetchError]:
     """Fetch many pages, at most `concurrency` at once; yields each as it comes: a Page, or the FetchError of one that failed.
 
-    `urls` may be endless: it is read as there is room. The other arguments are those of ``get``. Raises ValueError if `concurrency` is below 1.
+    `urls` may be endless: it is read as there is room. The other arguments are those of ``get``. Raises ValueError if `concurrency` is
+    below 1.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}; it takes 1 or more")

@@ -1,7 +1,7 @@
 """libcurl, driven by weft: many transfers at once, each a blocking call of its task.
 
-libcurl tells which descriptors it waits for, and for how long (``CURLMOPT_SOCKETFUNCTION``, ``CURLMOPT_TIMERFUNCTION``). One task, the driver,
-waits for them in an epoll object and tells libcurl what happened (``curl_multi_socket_action``). It lives while there is a transfer.
+libcurl tells which descriptors it waits for, and for how long (``CURLMOPT_SOCKETFUNCTION``, ``CURLMOPT_TIMERFUNCTION``). One task, the
+driver, waits for them in an epoll object and tells libcurl what happened (``curl_multi_socket_action``). It lives while a transfer does.
 
 Invariants:
 - Nothing that libcurl calls back switches tasks.
