@@ -2,7 +2,8 @@
 """Waiting for a descriptor, and telling every scheduler when one is made or closed."""
 
 from weft._core.poller cimport READ, WRITE, Descriptor
-from weft._core.scheduler cimport Scheduler, all_schedulers, get_scheduler, seconds
+from weft._core.scheduler cimport Scheduler, seconds
+from weft._core.schedulers cimport all_schedulers, get_scheduler
 
 
 cdef int claim(int number, bint owned) except -1:

@@ -1,6 +1,7 @@
 """greenlet's C interface with its real C types (gcc 14 and later refuse anything else). Each module that uses it calls PyGreenlet_Import() first."""
 
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_XDECREF
 
 cdef extern from "greenlet/greenlet.h" nogil:
     ctypedef struct PyGreenlet:
@@ -11,14 +12,35 @@ cdef extern from "greenlet/greenlet.h":
     PyGreenlet *PyGreenlet_New(PyObject *run, PyGreenlet *parent) except NULL
     PyGreenlet *PyGreenlet_GetCurrent() except NULL
     PyGreenlet *PyGreenlet_GetParent(PyGreenlet *greenlet)
+    PyObject *PyExc_GreenletExit
 
     # The same functions, for who looks after references and errors without a try block.
     PyGreenlet *weft_current_greenlet "PyGreenlet_GetCurrent"()
     PyObject *weft_switch_with "PyGreenlet_Switch"(PyGreenlet *greenlet, PyObject *args, PyObject *kwargs)
 
+
 cdef inline PyObject *weft_switch(PyGreenlet *greenlet) noexcept:
     """Switch; a new reference, or NULL with an error set."""
     return weft_switch_with(greenlet, NULL, NULL)
 
-cdef extern from "greenlet/greenlet.h":
-    PyObject *PyExc_GreenletExit
+
+cdef inline object new_greenlet(body, parent):
+    """A greenlet that will run `body`; without `parent` (None) the current one is its parent."""
+    cdef PyGreenlet *greenlet
+    greenlet = PyGreenlet_New(<PyObject *>body, NULL if parent is None else <PyGreenlet *><PyObject *>parent)
+    made = <object><PyObject *>greenlet
+    Py_DECREF(made)
+    return made
+
+
+cdef inline int checked(PyObject *outcome) except -1:
+    """What a switch returned, or the error that it brought."""
+    if outcome == NULL:
+        return -1
+    Py_XDECREF(outcome)
+    return 0
+
+
+cdef inline int raise_error() except -1:
+    """Go on with the error that is set."""
+    return -1

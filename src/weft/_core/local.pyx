@@ -5,7 +5,7 @@ A local's attributes of a task live as long as both: they hang on the local, und
 A subclass's ``__init__`` runs once in each task that uses the local, with the arguments it was made with.
 """
 
-from weft._core.scheduler cimport get_scheduler
+from weft._core.schedulers cimport get_scheduler
 
 import weakref
 

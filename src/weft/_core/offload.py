@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from weft._core.deadlock import count_idle_threads
 from weft._core.queues import SimpleQueue
-from weft._core.scheduler import count_idle_threads
 
 __all__ = ["ThreadPool", "offload"]
 

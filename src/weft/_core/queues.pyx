@@ -10,7 +10,7 @@ Invariants:
 
 from collections import deque
 
-from weft._core.scheduler cimport get_scheduler
+from weft._core.schedulers cimport get_scheduler
 from weft._core.waiting cimport Waiter, WaitQueue
 
 import _queue

@@ -64,9 +64,8 @@ cdef class Scheduler:
     cdef int listen(self) except -1
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept
+    cdef void close(self) noexcept
     cdef int serve(self, object me) except -1
 
 
-cdef Scheduler get_scheduler()
-cdef list all_schedulers()
 cdef double seconds(object timeout) except? -2

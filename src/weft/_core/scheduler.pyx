@@ -26,6 +26,9 @@ from weft._core.greenlets cimport (
     PyGreenlet_GetParent,
     PyGreenlet_Import,
     PyGreenlet_New,
+    checked,
+    new_greenlet,
+    raise_error,
     weft_current_greenlet,
     weft_switch,
 )
@@ -35,25 +38,20 @@ from weft._core.timers cimport TimerHeap, monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 
 import _signal
-import _thread
 import os
 import sys
 
-from weft._core.errors import Cancelled, DeadlockError
+from weft._core.errors import Cancelled
 
 cdef extern from "thread.h":
     void weft_reset_recursion()
     void *PyThreadState_Get()
     void *weft_frames(void *state)
     bint weft_first(void *frames)
-    Py_ssize_t weft_count_threads()
-    void *weft_get_scheduler()
-    void weft_set_scheduler(void *scheduler)
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
     void PyErr_SetObject(PyObject *kind, PyObject *error)
-    PyObject *PyThreadState_GetDict()
 
 PyGreenlet_Import()
 
@@ -62,10 +60,7 @@ cdef enum:
     IDLE = 1024  # workers kept for the next tasks, 16 KiB of address space and about 6 KB of memory each
 
 cdef object main_type = None
-cdef list schedulers = []
-cdef list abandoned = []  # what a fork left in the child of other fibers' stacks: kept, so that nothing of theirs runs there
-cdef object main_thread = sys.modules["threading"].main_thread().ident if "threading" in sys.modules else _thread.get_ident()
-cdef Py_ssize_t idle_threads = 0
+cdef object find_deadlock = None
 
 
 cdef double seconds(object timeout) except? -2:
@@ -404,9 +399,11 @@ cdef class Scheduler:
         if block:
             first = self.timers.first()
             if first == INFINITY:
-                if self.poller.waiting == 0 and self.on_main_thread and nobody_else() and self.ready.head == NULL:
-                    self.main.interrupt(self.deadlock())
-                    return 0
+                if self.poller.waiting == 0 and self.on_main_thread:
+                    error = find_deadlock(self)
+                    if error is not None and self.ready.head == NULL:
+                        self.main.interrupt(error)
+                        return 0
                 timeout = -1
             else:
                 timeout = max(first - monotonic(), 0)
@@ -443,36 +440,12 @@ cdef class Scheduler:
             pass
         return 0
 
-    def deadlock(self):
-        """The error that names every parked task."""
-        lines = tuple(f"{task} waits for {reason}{where}" for task, reason, where in self.parked())
-        return DeadlockError("nothing can ever wake the main task; parked are:\n  " + "\n  ".join(lines[:100])
-                             + (f"\n  and {len(lines) - 100} more" if len(lines) > 100 else ""), lines)
-
-    def parked(self):
-        """Each parked fiber, the oldest first: itself, what it waits for, and where."""
-        cdef Fiber fiber
-        cdef void *link = self.newest
-        rows = []
-        while link != NULL:
-            fiber = <Fiber>link
-            link = fiber.older
-            if fiber.state == PARKED:
-                if fiber.greenlet != NULL:
-                    frame = (<object><PyObject *>fiber.greenlet).gr_frame
-                else:  # the one that polls
-                    frame = sys._current_frames().get(_thread.get_ident())
-                where = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame is not None else ""
-                rows.append((fiber, fiber.reason if isinstance(fiber.reason, str) else repr(fiber.reason), where))
-        rows.reverse()
-        return rows
-
-    def start(self):
+    def start(self, bint on_main_thread):
         """Make what belongs to the thread: the door, the main fiber, and the launcher at the base."""
         cdef Fiber main = main_type()
         self.ready.open()
         self.poller.open(self.ready.inner)
-        self.on_main_thread = _thread.get_ident() == main_thread
+        self.on_main_thread = on_main_thread
         self.state = PyThreadState_Get()
         self.main = self.current = main
         main.state = RUNNING
@@ -484,34 +457,10 @@ cdef class Scheduler:
         checked(weft_switch(<PyGreenlet *><PyObject *>self.launcher))
         self.creator = None
 
-    def close(self):
+    cdef void close(self) noexcept:
         """The thread ends: close what the operating system lent."""
         self.ready.close()
         self.poller.close()
-        if self in schedulers:
-            schedulers.remove(self)
-
-
-cdef int raise_error() except -1:
-    """Go on with the error that is set."""
-    return -1
-
-
-cdef int checked(PyObject *outcome) except -1:
-    """What a switch returned, or the error that it brought."""
-    if outcome == NULL:
-        return -1
-    Py_XDECREF(outcome)
-    return 0
-
-
-cdef object new_greenlet(body, parent):
-    """A greenlet that will run `body`; without `parent` (None) the current one is its parent."""
-    cdef PyGreenlet *greenlet
-    greenlet = PyGreenlet_New(<PyObject *>body, NULL if parent is None else <PyGreenlet *><PyObject *>parent)
-    made = <object><PyObject *>greenlet
-    Py_DECREF(made)
-    return made
 
 
 cdef int end_process() except -1:
@@ -538,112 +487,13 @@ cdef object base_greenlet():
         greenlet = parent
 
 
-cdef class Anchor:
-    """Stands in the thread's own dictionary, and closes the scheduler when the thread ends."""
-
-    cdef Scheduler scheduler
-
-    def __dealloc__(self):
-        if weft_get_scheduler() == <void *>self.scheduler:
-            weft_set_scheduler(NULL)
-        self.scheduler.close()
-
-
-cdef Scheduler get_scheduler():
-    """The scheduler of this OS thread."""
-    cdef void *known = weft_get_scheduler()
-    if known != NULL:
-        return <Scheduler>known
-    return make_scheduler()
-
-
-cdef Scheduler make_scheduler():
-    cdef Scheduler scheduler = Scheduler()
-    cdef Anchor anchor = Anchor()
-    anchor.scheduler = scheduler
-    state = <object>PyThreadState_GetDict()
-    state["weft"] = anchor
-    weft_set_scheduler(<void *>scheduler)
-    schedulers.append(scheduler)
-    scheduler.start()
-    return scheduler
-
-
-cdef bint nobody_else():
-    """No other thread and no signal handler can wake anybody."""
-    if weft_count_threads() - idle_threads > 1:
-        return False
-    for number in _signal.valid_signals():
-        handler = _signal.getsignal(number)
-        if callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int):
-            return False
-    return True
-
-
 def set_main_type(kind):
     """What the main fiber of a thread is made of."""
     global main_type
     main_type = kind
 
 
-def count_idle_threads(change):
-    """A pool's thread begins (1) or stops (-1) to have nothing to do: then it wakes nobody."""
-    global idle_threads
-    idle_threads += change
-
-
-def after_fork_in_child():
-    """The child has the current fiber alone, as its main one, and a door and a poller of its own."""
-    global main_thread, idle_threads
-    cdef Scheduler scheduler
-    cdef Fiber fiber
-    cdef void *link
-    main_thread = _thread.get_ident()
-    idle_threads = 0
-    known = weft_get_scheduler()
-    for other in list(schedulers):
-        if <void *>other != known:
-            abandoned.append(other)
-            (<Scheduler>other).close()
-    if known == NULL:
-        return
-    scheduler = <Scheduler>known
-    if scheduler.listens:
-        before = _signal.set_wakeup_fd(-1)
-        if before != scheduler.ready.outer:
-            _signal.set_wakeup_fd(before)
-        scheduler.listens = False
-    fiber = scheduler.current
-    link = scheduler.newest
-    while link != NULL:  # the others stay as they are, held and never run: their stacks belong to the parent
-        if link != <void *>fiber:
-            Py_INCREF(<Fiber>link)
-        link = (<Fiber>link).older
-    abandoned.append((scheduler.ready, scheduler.timers, scheduler.poller, scheduler.idle))
-    scheduler.ready.close()
-    scheduler.poller.close()
-    scheduler.ready = RunQueue()
-    scheduler.timers = TimerHeap()
-    scheduler.poller = make_poller()
-    scheduler.idle = []
-    scheduler.ready.open()
-    scheduler.poller.open(scheduler.ready.inner)
-    scheduler.on_main_thread = True
-    scheduler.forked = scheduler.forked or fiber is not scheduler.main
-    scheduler.main = fiber
-    scheduler.newest = <void *>fiber
-    fiber.older = fiber.newer = NULL
-    scheduler.alive = 1
-
-
-def pending_fibers():
-    """Fibers of this thread that have not ended, the main one included."""
-    return get_scheduler().alive
-
-
-os.register_at_fork(after_in_child=after_fork_in_child)
-
-
-cdef list all_schedulers():
-    """Every scheduler of the process, for what concerns all of them: a descriptor that is made or closed."""
-    return schedulers
+def set_deadlock_finder(find):
+    """Who is asked before the main thread waits for nothing at all: ``find(scheduler)`` returns an error for its main fiber, or None."""
+    global find_deadlock
+    find_deadlock = find

@@ -22,7 +22,8 @@ from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
 from weft._core.descriptors cimport claim, forget
 from weft._core.poller cimport READ, WRITE, Descriptor
-from weft._core.scheduler cimport Scheduler, get_scheduler
+from weft._core.scheduler cimport Scheduler
+from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
 
 import _socket

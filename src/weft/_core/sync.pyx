@@ -8,7 +8,8 @@ Invariants:
 - Releasing and setting run no Python code, so a finalizer may do it.
 """
 
-from weft._core.scheduler cimport Fiber, Scheduler, get_scheduler
+from weft._core.scheduler cimport Fiber, Scheduler
+from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 

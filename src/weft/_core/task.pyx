@@ -13,8 +13,9 @@ Invariants:
 cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from weft._core.greenlets cimport PyExc_GreenletExit, PyGreenlet_Import
-from weft._core.scheduler cimport NEW, PARKED, READY, RUNNING, Fiber, Scheduler, get_scheduler, seconds
+from weft._core.greenlets cimport PyExc_GreenletExit, PyGreenlet_Import, raise_error
+from weft._core.scheduler cimport NEW, PARKED, READY, RUNNING, Fiber, Scheduler, seconds
+from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
 from weft._core.waiting cimport WaitQueue
 
@@ -57,11 +58,6 @@ cdef tuple EMPTY = ()
 
 cdef inline PyObject *call(PyObject *fn, PyObject *args, PyObject *kwargs) noexcept:
     return PyObject_Call(fn, args, NULL if kwargs == Py_None else kwargs)
-
-
-cdef int raise_error() except -1:
-    """Go on with the error that is set."""
-    return -1
 
 
 cdef class Unseen:

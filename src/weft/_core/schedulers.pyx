@@ -1,0 +1,118 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The schedulers of the process: one an OS thread, made when it first needs one, closed with it, and begun anew in a forked child.
+
+Invariants:
+- A thread's own dictionary owns its scheduler; a thread-local pointer finds it.
+- In a forked child only the fiber that forked is left, as the main one. The stacks of the others stay held and never run: they are the parent's.
+"""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from weft._core.poller cimport make_poller
+from weft._core.runqueue cimport RunQueue
+from weft._core.scheduler cimport Fiber, Scheduler
+from weft._core.timers cimport TimerHeap
+
+import _signal
+import _thread
+import os
+import sys
+
+from weft._core.deadlock import forget_idle_threads
+
+cdef extern from "thread.h":
+    void *weft_get_scheduler()
+    void weft_set_scheduler(void *scheduler)
+
+cdef extern from "Python.h":
+    PyObject *PyThreadState_GetDict()
+
+cdef list schedulers = []
+cdef list abandoned = []  # what a fork left in the child of other fibers' stacks: kept, so that nothing of theirs runs there
+cdef object main_thread = sys.modules["threading"].main_thread().ident if "threading" in sys.modules else _thread.get_ident()
+
+
+cdef class Anchor:
+    """Stands in the thread's own dictionary, and closes the scheduler when the thread ends."""
+
+    cdef Scheduler scheduler
+
+    def __dealloc__(self):
+        if weft_get_scheduler() == <void *>self.scheduler:
+            weft_set_scheduler(NULL)
+        self.scheduler.close()
+        if self.scheduler in schedulers:
+            schedulers.remove(self.scheduler)
+
+
+cdef Scheduler get_scheduler():
+    """The scheduler of this OS thread."""
+    cdef void *known = weft_get_scheduler()
+    if known != NULL:
+        return <Scheduler>known
+    return make_scheduler()
+
+
+cdef Scheduler make_scheduler():
+    cdef Scheduler scheduler = Scheduler()
+    cdef Anchor anchor = Anchor()
+    anchor.scheduler = scheduler
+    state = <object>PyThreadState_GetDict()
+    state["weft"] = anchor
+    weft_set_scheduler(<void *>scheduler)
+    schedulers.append(scheduler)
+    scheduler.start(_thread.get_ident() == main_thread)
+    return scheduler
+
+
+def after_fork_in_child():
+    """The child has the current fiber alone, as its main one, and a door and a poller of its own."""
+    global main_thread
+    cdef Scheduler scheduler
+    cdef Fiber fiber
+    cdef void *link
+    main_thread = _thread.get_ident()
+    forget_idle_threads()
+    known = weft_get_scheduler()
+    for other in list(schedulers):
+        if <void *>other != known:
+            abandoned.append(other)
+            (<Scheduler>other).close()
+            schedulers.remove(other)
+    if known == NULL:
+        return
+    scheduler = <Scheduler>known
+    if scheduler.listens:
+        before = _signal.set_wakeup_fd(-1)
+        if before != scheduler.ready.outer:
+            _signal.set_wakeup_fd(before)
+        scheduler.listens = False
+    fiber = scheduler.current
+    link = scheduler.newest
+    while link != NULL:  # the others stay as they are, held and never run: their stacks belong to the parent
+        if link != <void *>fiber:
+            Py_INCREF(<Fiber>link)
+        link = (<Fiber>link).older
+    abandoned.append((scheduler.ready, scheduler.timers, scheduler.poller, scheduler.idle))
+    scheduler.ready.close()
+    scheduler.poller.close()
+    scheduler.ready = RunQueue()
+    scheduler.timers = TimerHeap()
+    scheduler.poller = make_poller()
+    scheduler.idle = []
+    scheduler.ready.open()
+    scheduler.poller.open(scheduler.ready.inner)
+    scheduler.on_main_thread = True
+    scheduler.forked = scheduler.forked or fiber is not scheduler.main
+    scheduler.main = fiber
+    scheduler.newest = <void *>fiber
+    fiber.older = fiber.newer = NULL
+    scheduler.alive = 1
+
+
+os.register_at_fork(after_in_child=after_fork_in_child)
+
+
+cdef list all_schedulers():
+    """Every scheduler of the process, for what concerns all of them: a descriptor that is made or closed."""
+    return schedulers
