@@ -1,18 +1,14 @@
 """Two tasks that pass an item to and fro through two queues: microseconds a hop. Each peer's `Queue`, without a bound."""
 
-import time
 from typing import Any
 
-from bench.work import Work, pin, scale
+from bench.work import Work, best, scale
 
-COUNT = 150_000
+COUNT = 50_000
 
 
 def timed(run: Any) -> float:
-    pin(0)
-    began = time.perf_counter()
-    run()
-    return (time.perf_counter() - began) / (2 * scale(COUNT)) * 1e6
+    return best(run, 2 * scale(COUNT))
 
 
 def plain(spawn: Any, joinall: Any, queue: Any) -> float:

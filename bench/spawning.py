@@ -1,9 +1,8 @@
 """100,000 tasks that do nothing, spawned and joined: microseconds a task."""
 
-import time
 from typing import Any
 
-from bench.work import Work, pin, scale
+from bench.work import Work, best, scale
 
 COUNT = 100_000
 
@@ -13,10 +12,7 @@ def nothing() -> None:
 
 
 def timed(run: Any) -> float:
-    pin(0)
-    began = time.perf_counter()
-    run()
-    return (time.perf_counter() - began) / scale(COUNT) * 1e6
+    return best(run, scale(COUNT))
 
 
 def weft(_: int) -> float:

@@ -1,18 +1,14 @@
 """Two tasks that give way to one another: microseconds a switch."""
 
-import time
 from typing import Any
 
-from bench.work import Work, pin, scale
+from bench.work import Work, best, scale
 
-COUNT = 400_000
+COUNT = 100_000
 
 
 def timed(run: Any) -> float:
-    pin(0)
-    began = time.perf_counter()
-    run()
-    return (time.perf_counter() - began) / (2 * scale(COUNT)) * 1e6
+    return best(run, 2 * scale(COUNT))
 
 
 def weft(_: int) -> float:
@@ -44,8 +40,11 @@ def greenlet(_: int) -> float:
         for _ in range(scale(COUNT)):
             other.switch()
 
-    first, second = greenlet(lambda: give_way(second)), greenlet(lambda: give_way(first))
-    return timed(first.switch)
+    def both() -> None:
+        first, second = greenlet(lambda: give_way(second)), greenlet(lambda: give_way(first))
+        first.switch()
+
+    return timed(both)
 
 
 async def two(sleep: Any, gather: Any) -> None:

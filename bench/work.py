@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -34,6 +35,17 @@ class Work:
 def scale(count: int) -> int:
     """`count`, or a hundredth of it when a test only wants to see that the work runs."""
     return max(1, count // 100) if os.environ.get("BENCH_SMOKE") else count
+
+
+def best(run: Callable[[], object], operations: int, repeats: int = 5) -> float:
+    """Microseconds an operation, pinned to one processor: the best of `repeats` runs, since what disturbs a run only ever makes it slower."""
+    pin(0)
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return min(times) / operations * 1e6
 
 
 def pin(processor: int) -> None:

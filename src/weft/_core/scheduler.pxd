@@ -30,6 +30,8 @@ cdef class Fiber(Runnable):
 
 cdef class Scheduler:
     cdef void *state
+    cdef object snapshot
+    cdef unsigned long long snapshot_version
     cdef RunQueue ready
     cdef TimerHeap timers
     cdef Poller poller
@@ -65,7 +67,7 @@ cdef class Scheduler:
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept
     cdef void close(self) noexcept
-    cdef int serve(self, object me) except -1
+    cdef int serve(self) except -1
 
 
 cdef double seconds(object timeout) except? -2

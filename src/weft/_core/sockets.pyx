@@ -15,7 +15,7 @@ Rules:
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
@@ -126,7 +126,10 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
         return 0
     descriptor = stream(sock, flags)
     if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
-        block(sock, READ, &deadline)
+        if head(sock).sock_timeout < 0:
+            get_scheduler().wait_descriptor(descriptor, READ, -1)
+        else:
+            block(sock, READ, &deadline)
     while True:
         count = c_recv(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
         if count >= 0:
@@ -235,6 +238,10 @@ cdef class SocketCalls(socket):
         cdef Py_ssize_t sent = 0
         if head(self).sock_timeout > 0:
             deadline = monotonic() + head(self).sock_timeout * 1e-9
+        elif PyBytes_CheckExact(data):  # most often all of it goes at once
+            sent = transmit(self, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), flags, &deadline)
+            if sent == PyBytes_GET_SIZE(data):
+                return None
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
             while True:

@@ -5,6 +5,7 @@ Invariants:
 - A task that has not run has no stack; it is a callable and its arguments, in the run queue.
 - ``ended`` is set once, after ``value`` or ``error``; then joiners are woken, then callbacks run, in the task itself.
 - An error that nobody has asked for when the task is dropped is reported once, as ``threading`` reports a thread's.
+- Tasks that are spawned one after the other share one snapshot of their spawner's context; each makes its own copy when it begins.
 - SystemExit and KeyboardInterrupt go to the main task as well.
 - The cyclic collector does not look at a task before its end: until then the registry holds it, so it could find nothing to free. It looks at one
   that ended with something that may lie in a cycle.
@@ -24,8 +25,12 @@ import sys
 from weft._core.errors import Cancelled
 from weft._core.scheduler import set_main_type
 
+cdef extern from "thread.h":
+    unsigned long long weft_context_version(void *state)
+
 cdef extern from "Python.h":
     object PyContext_CopyCurrent()
+    object PyContext_Copy(object context)
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context)
     PyObject *PyObject_Call(PyObject *fn, PyObject *args, PyObject *kwargs)
@@ -121,6 +126,7 @@ cdef class Task(Fiber):
             value = NULL
             PyErr_SetNone(Cancelled)
         else:
+            self.context = PyContext_Copy(self.context)
             PyContext_Enter(self.context)
             value = call(<PyObject *>self.fn, <PyObject *>self.args, <PyObject *>self.kwargs)
             if PyContext_Exit(self.context) < 0:
@@ -174,7 +180,6 @@ cdef class Task(Fiber):
         if callbacks is not None:
             for callback in callbacks:
                 self.call(callback)
-        PyObject_GC_Track(<PyObject *>self.context)  # a context expects it when it is freed
         self.context = None
         if Py_REFCNT(self) <= 2:  # the registry's and the scheduler's: nobody will ever ask
             self.value = self.error = self.unseen = None
@@ -289,8 +294,10 @@ cdef PyObject *spawn_call(PyObject *module, PyObject *const *words, Py_ssize_t c
     task.args = EMPTY if count == 1 else tuple([<object>words[index] for index in range(1, count)])
     if names != NULL:
         task.kwargs = {name: <object>words[count + index] for index, name in enumerate(<tuple><object>names)}
-    task.context = PyContext_CopyCurrent()
-    PyObject_GC_UnTrack(<PyObject *>task.context)
+    if weft_context_version(scheduler.state) != scheduler.snapshot_version:
+        scheduler.snapshot = PyContext_CopyCurrent()
+        scheduler.snapshot_version = weft_context_version(scheduler.state)
+    task.context = scheduler.snapshot
     scheduler.adopt(task)
     scheduler.ready.push(task)
     Py_INCREF(task)
@@ -358,7 +365,7 @@ def joinall(tasks, timeout=None):
             if limit >= 0:
                 left = max(deadline - monotonic(), 0)
             task.wait_end(left)
-    return [task for task in tasks if (<Task>task).ended]
+    return tasks if limit < 0 else [task for task in tasks if (<Task>task).ended]
 
 
 def make_main():

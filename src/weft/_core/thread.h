@@ -15,6 +15,9 @@ static inline void *weft_frames(void *state) { return ((PyThreadState *)state)->
 /* A greenlet keeps its first piece for as long as it is alive, so who stands on it can only be that greenlet. */
 static inline int weft_first(void *frames) { return ((_PyStackChunk *)frames)->previous == NULL; }
 
+/* Changes whenever the current context does: a variable is set, another context is entered, another greenlet runs. */
+static inline unsigned long long weft_context_version(void *state) { return ((PyThreadState *)state)->context_ver; }
+
 /* Thread states of this interpreter, the calling one included. */
 static inline Py_ssize_t weft_count_threads(void) {
     Py_ssize_t count = 0;

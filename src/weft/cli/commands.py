@@ -1,5 +1,6 @@
 """The commands, and what becomes of their errors."""
 
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -47,6 +48,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
+    except BrokenPipeError:  # `weft fetch ... | head`: whoever read has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # a full disk below standard output
+        sys.exit(f"weft: {error}")
     if callable(outcome):
         outcome()
     else:
