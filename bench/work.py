@@ -38,7 +38,7 @@ def scale(count: int) -> int:
 
 
 def best(run: Callable[[], object], operations: int, repeats: int = 5) -> float:
-    """Microseconds an operation, pinned to one processor: the best of `repeats` runs, since what disturbs a run only ever makes it slower."""
+    """Microseconds an operation, pinned to one processor: the best of `repeats` runs: what disturbs a run makes it slower."""
     pin(0)
     times = []
     for _ in range(repeats):
