@@ -61,5 +61,5 @@ def bars(one_by_one: float, at_once: float, slowest: float, stream: TextIO | Non
         bar = "█" * max(1, round(seconds / longest * BAR))
         click.echo(f"{name:>13} {click.style(f'{bar:<{BAR}}', fg=color)} {seconds:8.3f} s", file=stream)
     gain = one_by_one / at_once if at_once > 0 else float("inf")
-    over = (at_once / slowest - 1) * 100 if slowest > 0 else 0.0
-    click.echo(f"{'':>13} at once is {gain:.1f} times as fast, {over:+.1f} % over the limit, the slowest page", file=stream)
+    limit = f", {(at_once / slowest - 1) * 100:+.1f} % over the limit, the slowest page" if at_once < 2 * slowest else ""
+    click.echo(f"{'':>13} at once is {gain:.1f} times as fast{limit}", file=stream)

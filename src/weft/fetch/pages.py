@@ -17,6 +17,7 @@ from weft.fetch.transport import Transport
 __all__ = ["Fetcher", "fetch_all", "get"]
 
 REDIRECTS = 20
+PATIENCE = 1.0  # seconds that pages of an https host wait for its first connection: if it speaks HTTP/2, they share it, as with curl -Z
 SCHEMES = ("http", "https")
 
 
@@ -41,6 +42,7 @@ class Fetcher:
         self.options = options
         self.transport = Transport(connections)
         self.idle: list[pycurl.Curl] = []
+        self.met: dict[str, weft.Event] = {}  # https hosts; set once a connection stands
         self.authorities = options.cacert or default_authorities()
 
     def close(self) -> None:
@@ -59,9 +61,7 @@ class Fetcher:
         """A handle with everything set that is the same for all pages."""
         curl = pycurl.Curl()
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.PROTOCOLS_STR, ",".join(SCHEMES)) if hasattr(pycurl, "PROTOCOLS_STR") else curl.setopt(
-            pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
-        )
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.FOLLOWLOCATION, 1)
         curl.setopt(pycurl.MAXREDIRS, REDIRECTS)
@@ -80,6 +80,21 @@ class Fetcher:
         reason = refusal(url)
         if reason:
             raise FetchError(url, reason)
+        if not url.lower().startswith("https:"):
+            return self.transfer(url)
+        host = urlsplit(url).netloc
+        met = self.met.get(host)
+        if met is not None:
+            met.wait(PATIENCE)
+            return self.transfer(url)
+        met = self.met[host] = weft.Event()
+        try:
+            return self.transfer(url, met)
+        finally:
+            met.set()
+
+    def transfer(self, url: str, met: weft.Event | None = None) -> Page:
+        """Fetch one page now. `met` is set as soon as its connection stands."""
         curl = self.idle.pop() if self.idle else self.prepare()
         chunks: list[bytes] = []
         size = 0
@@ -88,16 +103,25 @@ class Fetcher:
             nonlocal size
             size += len(chunk)
 
+        def stands(*_: object) -> int:
+            if met is not None:
+                met.set()
+            return pycurl.PREREQFUNC_OK
+
         curl.setopt(pycurl.URL, url.encode())
         curl.setopt(pycurl.WRITEFUNCTION, chunks.append if self.options.keep else count)
-        code, words = self.transport.perform(curl)
+        if met is not None:
+            curl.setopt(pycurl.PREREQFUNCTION, stands)
         try:
+            code, words = self.transport.perform(curl)
             seconds = curl.getinfo(pycurl.TOTAL_TIME)
             if code:
                 raise FetchError(url, describe(code, words, self.options), code, seconds)
             body = b"".join(chunks)
             return Page(url, curl.getinfo(pycurl.EFFECTIVE_URL), curl.getinfo(pycurl.RESPONSE_CODE), len(body) or size, seconds, body)
         finally:
+            if met is not None:
+                curl.unsetopt(pycurl.PREREQFUNCTION)
             self.idle.append(curl)
 
     def fetch_all(self, urls: Iterable[str], concurrency: int) -> Iterator[Page | FetchError]:
