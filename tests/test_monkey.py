@@ -277,3 +277,23 @@ except AttributeError:
 else:
     raise AssertionError
 """)
+
+
+def test_the_real_primitives_stay_within_reach(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+from weft import native
+assert native.sleep is monkey.get_original("time", "sleep") is not time.sleep
+import _thread, select
+assert native.start_new_thread is not _thread.start_new_thread
+assert native.select is not select.select
+import weft
+answers = weft.SimpleQueue()
+native.start_new_thread(lambda: (native.sleep(0.05), answers.put(native.get_ident())), ())
+ticks = weft.spawn(lambda: [weft.sleep(0.005) for _ in range(3)])
+assert answers.get() != native.get_ident()
+assert ticks.done()
+"""
+    )
+    assert done.returncode == 0

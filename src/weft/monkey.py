@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+from weft import native as _native  # imported before anything is patched, so that it holds the originals
 from weft._core.errors import LatePatchWarning
 
 __all__ = ["get_original", "is_patched", "patch_all", "patched", "unpatch_all"]

@@ -130,6 +130,18 @@ def test_each_task_has_a_copy_of_its_spawners_context() -> None:
     assert variable.get() == "spawner"
 
 
+def test_each_task_has_the_context_of_the_moment_of_its_spawn() -> None:
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
+    tasks = []
+    for number in range(10):
+        if number % 2:
+            variable.set(number)
+        tasks.append(weft.spawn(variable.get, -1))
+    assert [task.result() for task in tasks] == [-1, 1, 1, 3, 3, 5, 5, 7, 7, 9]
+    inside = contextvars.Context()
+    assert inside.run(lambda: weft.spawn(variable.get, -1).result()) == -1
+
+
 def test_a_task_cannot_wait_for_itself() -> None:
     def myself() -> None:
         weft.current_task().join()

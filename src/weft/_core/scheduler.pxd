@@ -31,7 +31,6 @@ cdef class Fiber(Runnable):
 cdef class Scheduler:
     cdef void *state
     cdef object snapshot
-    cdef unsigned long long snapshot_version
     cdef RunQueue ready
     cdef TimerHeap timers
     cdef Poller poller

@@ -470,7 +470,6 @@ cdef class Scheduler:
         self.poller.open(self.ready.inner)
         self.on_main_thread = on_main_thread
         self.state = PyThreadState_Get()
-        self.snapshot_version = <unsigned long long>-1
         self.main = self.current = main
         main.state = RUNNING
         self.adopt(main)

@@ -26,7 +26,8 @@ from weft._core.errors import Cancelled
 from weft._core.scheduler import set_main_type
 
 cdef extern from "thread.h":
-    unsigned long long weft_context_version(void *state)
+    bint weft_same_context(void *state, PyObject *snapshot)
+    bint weft_context_fits(PyObject *first, PyObject *copy)
 
 cdef extern from "Python.h":
     object PyContext_CopyCurrent()
@@ -279,6 +280,15 @@ cdef class Task(Fiber):
             self.callbacks.append(fn)
 
 
+cdef bint fits():
+    context = PyContext_CopyCurrent()
+    copy = PyContext_Copy(context)
+    return weft_context_fits(<PyObject *>context, <PyObject *>copy)
+
+
+cdef bint known_layout = fits()
+
+
 cdef PyObject *spawn_call(PyObject *module, PyObject *const *words, Py_ssize_t count, PyObject *names) except NULL:
     """``spawn`` as CPython calls it: no tuple and no dictionary is made that the task does not keep."""
     cdef Task task
@@ -294,9 +304,8 @@ cdef PyObject *spawn_call(PyObject *module, PyObject *const *words, Py_ssize_t c
     task.args = EMPTY if count == 1 else tuple([<object>words[index] for index in range(1, count)])
     if names != NULL:
         task.kwargs = {name: <object>words[count + index] for index, name in enumerate(<tuple><object>names)}
-    if weft_context_version(scheduler.state) != scheduler.snapshot_version:
+    if scheduler.snapshot is None or not known_layout or not weft_same_context(scheduler.state, <PyObject *>scheduler.snapshot):
         scheduler.snapshot = PyContext_CopyCurrent()
-        scheduler.snapshot_version = weft_context_version(scheduler.state)
     task.context = scheduler.snapshot
     scheduler.adopt(task)
     scheduler.ready.push(task)

@@ -15,8 +15,18 @@ static inline void *weft_frames(void *state) { return ((PyThreadState *)state)->
 /* A greenlet keeps its first piece for as long as it is alive, so who stands on it can only be that greenlet. */
 static inline int weft_first(void *frames) { return ((_PyStackChunk *)frames)->previous == NULL; }
 
-/* Changes whenever the current context does: a variable is set, another context is entered, another greenlet runs. */
-static inline unsigned long long weft_context_version(void *state) { return ((PyThreadState *)state)->context_ver; }
+/* A context holds an immutable map of its variables and replaces it when one is set, so two contexts that hold the same map are equal. The map has
+   no public name; whether it lies where this says is looked at before it is believed (weft_context_fits). */
+typedef struct { PyObject_HEAD PyObject *previous; PyObject *variables; PyObject *weak; int entered; } weft_context;
+static inline int weft_same_context(void *state, PyObject *snapshot) {
+    PyObject *current = ((PyThreadState *)state)->context;
+    return current != NULL && ((weft_context *)current)->variables == ((weft_context *)snapshot)->variables;
+}
+static inline int weft_context_fits(PyObject *first, PyObject *copy) {
+    PyObject *variables = ((weft_context *)first)->variables;
+    return Py_TYPE(first)->tp_basicsize == sizeof(weft_context) && variables == ((weft_context *)copy)->variables
+        && strcmp(Py_TYPE(variables)->tp_name, "hamt") == 0;
+}
 
 /* Thread states of this interpreter, the calling one included. */
 static inline Py_ssize_t weft_count_threads(void) {
