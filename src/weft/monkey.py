@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from weft import native as _native  # imported before anything is patched, so that it holds the originals
 from weft._core.errors import LatePatchWarning
 
 __all__ = ["get_original", "is_patched", "patch_all", "patched", "unpatch_all"]
@@ -32,6 +31,7 @@ TWINS = {
 }
 PRELUDE = {"select": ("selectors",), "queue": ("queue",), "thread": ("concurrent.futures.thread",)}  # what must be there to be patched
 
+importlib.import_module("weft.native")  # takes the originals before anything is patched
 originals: dict[tuple[str, str], Any] = {}
 
 

@@ -12,7 +12,7 @@ import _thread
 import select as _select
 import time as _time
 
-__all__ = ["RLock", "SimpleQueue", "allocate_lock", "get_ident", "poll", "select", "sleep", "socket", "start_new_thread"]
+__all__ = ["RLock", "SimpleQueue", "allocate_lock", "epoll", "get_ident", "poll", "select", "sleep", "socket", "start_new_thread"]
 
 RLock = _thread.RLock
 SimpleQueue = _queue.SimpleQueue
@@ -23,4 +23,4 @@ select = _select.select
 sleep = _time.sleep
 socket = _socket.socket
 start_new_thread = _thread.start_new_thread
-epoll = getattr(_select, "epoll", None)
+epoll = getattr(_select, "epoll", None)  # None where the platform has none

@@ -12,6 +12,8 @@ cdef extern from "greenlet/greenlet.h":
     PyGreenlet *PyGreenlet_New(PyObject *run, PyGreenlet *parent) except NULL
     PyGreenlet *PyGreenlet_GetCurrent() except NULL
     PyGreenlet *PyGreenlet_GetParent(PyGreenlet *greenlet)
+    int PyGreenlet_SetParent(PyGreenlet *greenlet, PyGreenlet *parent) except -1
+    object PyGreenlet_Throw(PyGreenlet *greenlet, PyObject *kind, PyObject *value, PyObject *traceback)
     PyObject *PyExc_GreenletExit
 
     # The same functions, for who looks after references and errors without a try block.

@@ -66,6 +66,7 @@ cdef class Scheduler:
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept
     cdef void close(self) noexcept
+    cdef int retire(self) except -1
     cdef int serve(self) except -1
 
 

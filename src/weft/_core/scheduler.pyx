@@ -25,7 +25,9 @@ from weft._core.greenlets cimport (
     PyGreenlet_GetCurrent,
     PyGreenlet_GetParent,
     PyGreenlet_Import,
-    PyGreenlet_New,
+    PyExc_GreenletExit,
+    PyGreenlet_SetParent,
+    PyGreenlet_Throw,
     checked,
     new_greenlet,
     raise_error,
@@ -52,7 +54,7 @@ cdef extern from "thread.h":
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
     void PyErr_SetObject(PyObject *kind, PyObject *error)
-    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *) noexcept
+    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
     ctypedef struct PyMethodDef:
         const char *ml_name
         PyCFunction ml_meth
@@ -117,21 +119,16 @@ cdef class Fiber(Runnable):
         return 0
 
 
-cdef PyObject *work(PyObject *scheduler, PyObject *_) noexcept:
+cdef PyObject *work(PyObject *scheduler, PyObject *_) except NULL:
     """A worker's body as CPython calls it: the fewest frames of C lie under a task, because greenlet copies them at every switch."""
-    return finished((<Scheduler>scheduler).serve())
-
-
-cdef PyObject *finished(int outcome) noexcept:
-    if outcome < 0:
-        return NULL
+    (<Scheduler>scheduler).serve()
     Py_INCREF(None)
     return <PyObject *>None
 
 
 cdef PyMethodDef work_definition
 work_definition.ml_name = "work"
-work_definition.ml_meth = work
+work_definition.ml_meth = <PyCFunction><void *>work
 work_definition.ml_flags = METH_NOARGS
 
 
@@ -484,6 +481,19 @@ cdef class Scheduler:
         """The thread ends: close what the operating system lent."""
         self.ready.close()
         self.poller.close()
+
+    cdef int retire(self) except -1:
+        """The thread ends: end its idle workers and the launcher, and let go of the main fiber. Parked tasks stay as they are, held for ever."""
+        cdef PyGreenlet *here = PyGreenlet_GetCurrent()
+        doomed, self.idle = [*self.idle, self.launcher], []
+        self.launcher = None
+        for greenlet in doomed:
+            PyGreenlet_SetParent(<PyGreenlet *><PyObject *>greenlet, here)
+            PyGreenlet_Throw(<PyGreenlet *><PyObject *>greenlet, PyExc_GreenletExit, NULL, NULL)
+        Py_XDECREF(<PyObject *>here)
+        main, self.main, self.current = self.main, None, None
+        self.release(main)
+        return 0
 
 
 cdef int end_process() except -1:

@@ -38,11 +38,14 @@ cdef class Anchor:
     cdef Scheduler scheduler
 
     def __dealloc__(self):
-        if weft_get_scheduler() == <void *>self.scheduler:
+        cdef bint own = weft_get_scheduler() == <void *>self.scheduler
+        if own:
             weft_set_scheduler(NULL)
         self.scheduler.close()
         if self.scheduler in schedulers:
             schedulers.remove(self.scheduler)
+            if own and not self.scheduler.on_main_thread:
+                self.scheduler.retire()
 
 
 cdef Scheduler get_scheduler():

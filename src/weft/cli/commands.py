@@ -43,16 +43,15 @@ def main() -> None:
     """Run the command line. A command may return a callable: it runs outside of click, which would reword its errors."""
     try:
         outcome: Callable[[], object] | int | None = weft.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except BrokenPipeError:  # `weft fetch ... | head`: whoever read has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:  # a full disk below standard output
-        sys.exit(f"weft: {error}")
+    except OSError as error:  # `weft fetch ... | head`, or a full disk below standard output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
+        sys.exit(1 if isinstance(error, BrokenPipeError) else f"weft: {error}")
     if callable(outcome):
         outcome()
     else:

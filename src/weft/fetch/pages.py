@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pycurl
 
 import weft
+from weft.fetch.callbacks import Bell, Counter
 from weft.fetch.errors import FetchError
 from weft.fetch.page import Page
 from weft.fetch.transport import Transport
@@ -97,28 +98,20 @@ class Fetcher:
         """Fetch one page now. `met` is set as soon as its connection stands."""
         curl = self.idle.pop() if self.idle else self.prepare()
         chunks: list[bytes] = []
-        size = 0
-
-        def count(chunk: bytes) -> None:
-            nonlocal size
-            size += len(chunk)
-
-        def stands(*_: object) -> int:
-            if met is not None:
-                met.set()
-            return pycurl.PREREQFUNC_OK
-
+        counter = Counter()
         curl.setopt(pycurl.URL, url.encode())
-        curl.setopt(pycurl.WRITEFUNCTION, chunks.append if self.options.keep else count)
+        curl.setopt(pycurl.WRITEFUNCTION, chunks.append if self.options.keep else counter.write)
         if met is not None:
-            curl.setopt(pycurl.PREREQFUNCTION, stands)
+            curl.setopt(pycurl.PREREQFUNCTION, Bell(met).stands)
         try:
             code, words = self.transport.perform(curl)
             seconds = curl.getinfo(pycurl.TOTAL_TIME)
             if code:
                 raise FetchError(url, describe(code, words, self.options), code, seconds)
             body = b"".join(chunks)
-            return Page(url, curl.getinfo(pycurl.EFFECTIVE_URL), curl.getinfo(pycurl.RESPONSE_CODE), len(body) or size, seconds, body)
+            return Page(
+                url, curl.getinfo(pycurl.EFFECTIVE_URL), curl.getinfo(pycurl.RESPONSE_CODE), len(body) or counter.size, seconds, body
+            )
         finally:
             if met is not None:
                 curl.unsetopt(pycurl.PREREQFUNCTION)

@@ -4,26 +4,26 @@ libcurl tells which descriptors it waits for, and for how long (``CURLMOPT_SOCKE
 driver, waits for them in an epoll object and tells libcurl what happened (``curl_multi_socket_action``). It lives while a transfer does.
 
 Invariants:
-- Nothing that libcurl calls back switches tasks.
+- Nothing that libcurl calls back switches tasks, or is written in Python (callbacks.pyx says why).
 - A transfer that is abandoned (timeout, cancellation) is taken out of libcurl before its task goes on.
 """
 
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pycurl
 
 import weft
-from weft import select
+from weft import native, select
+from weft.fetch.callbacks import Watch
 
 __all__ = ["Transport"]
 
 Events = list[tuple[int, int]]
 IDLE = 3600.0  # seconds to wait when libcurl has named no moment
 BATCH = 256
-
-TO_EPOLL = {pycurl.POLL_IN: select.POLLIN, pycurl.POLL_OUT: select.POLLOUT, pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT}
 
 
 class Transfer:
@@ -42,25 +42,24 @@ class Transport:
 
     def __init__(self, connections: int = 100) -> None:
         """`connections`: how many idle ones are kept."""
+        self.poller, self.poll = make_poller()
+        self.watch = Watch(self.poller, select.POLLIN, select.POLLOUT)
         self.multi = pycurl.CurlMulti()
-        self.multi.setopt(pycurl.M_SOCKETFUNCTION, self.watch)
-        self.multi.setopt(pycurl.M_TIMERFUNCTION, self.set_timer)
+        self.multi.setopt(pycurl.M_SOCKETFUNCTION, self.watch.set_socket)
+        self.multi.setopt(pycurl.M_TIMERFUNCTION, self.watch.set_timer)
         self.multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self.transfers: dict[pycurl.Curl, Transfer] = {}
-        self.watched: set[int] = set()
-        self.deadline = float("inf")
         self.parked_until = float("-inf")  # the driver waits until then; -inf while it runs
         self.driver: weft.Task[None] | None = None
         self.inner, self.outer = os.pipe()
         os.set_blocking(self.inner, False)
         os.set_blocking(self.outer, False)
-        self.poller, self.poll = make_poller()
         self.poller.register(self.inner, select.POLLIN)
 
     def close(self) -> None:
         """Close every connection; the tasks of transfers must have ended."""
         if self.driver is not None:
-            self.ring()
+            self.driver.cancel()
             self.driver.join()
         self.multi.close()
         if hasattr(self.poller, "close"):
@@ -77,46 +76,30 @@ class Transport:
             if self.driver is None:
                 self.driver = weft.spawn(self.drive)
                 self.driver.name = "fetch driver"
-            elif self.deadline < self.parked_until:
+            elif self.watch.deadline < self.parked_until:
                 self.ring()
             transfer.ended.wait()
             return transfer.code, transfer.reason
         finally:
-            del self.transfers[curl]
-            self.multi.remove_handle(curl)
+            self.transfers.pop(curl, None)
+            try:
+                self.multi.remove_handle(curl)
+            except pycurl.error:  # it was interrupted before it came in
+                pass
             if not self.transfers:
                 self.ring()
 
     def ring(self) -> None:
         """Let the driver look at what has changed, if it waits."""
         if self.parked_until > float("-inf"):
-            self.parked_until = float("-inf")
             os.write(self.outer, b"\0")
-
-    def watch(self, what: int, number: int, _multi: object, _data: object) -> None:
-        """libcurl: wait for `what` on descriptor `number`."""
-        if what == pycurl.POLL_REMOVE:
-            if number in self.watched:
-                self.watched.discard(number)
-                try:
-                    self.poller.unregister(number)
-                except OSError:  # closed already: then it is not watched any more
-                    pass
-        elif number in self.watched:
-            self.poller.modify(number, TO_EPOLL[what])
-        else:
-            self.watched.add(number)
-            self.poller.register(number, TO_EPOLL[what])
-
-    def set_timer(self, milliseconds: int) -> None:
-        """libcurl: call me after so long, whatever happens; -1: no need."""
-        self.deadline = time.monotonic() + milliseconds / 1000 if milliseconds >= 0 else float("inf")
+            self.parked_until = float("-inf")
 
     def drive(self) -> None:
         """Tell libcurl what happens, until no transfer is left."""
         try:
             while self.transfers:
-                left = min(max(self.deadline - time.monotonic(), 0), IDLE)
+                left = min(max(self.watch.deadline - time.monotonic(), 0), IDLE)
                 events: Events = []
                 if left:
                     self.parked_until = time.monotonic() + left
@@ -130,8 +113,8 @@ class Transport:
                     if happened & select.POLLOUT:
                         mask |= pycurl.CSELECT_OUT
                     self.multi.socket_action(number, mask)
-                if self.deadline <= time.monotonic():
-                    self.deadline = float("inf")
+                if self.watch.deadline <= time.monotonic():
+                    self.watch.deadline = float("inf")
                     self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
                 if self.collect():
                     weft.sleep(0)  # their tasks go on first, and perhaps nothing is left
@@ -159,10 +142,21 @@ class Transport:
         return found
 
 
-def make_poller() -> tuple["select.epoll | select.poll", Callable[[float], Events]]:
-    """What the platform has, with seconds as its unit."""
-    if hasattr(select, "epoll"):
-        epoll = select.epoll()
-        return epoll, lambda seconds: epoll.poll(seconds, BATCH)
-    poll = select.poll()
-    return poll, lambda seconds: poll.poll(seconds * 1000)
+def make_poller() -> tuple[Any, Callable[[float], Events]]:
+    """What the platform has to watch descriptors with, and how to wait in it for so many seconds, parked."""
+    if native.epoll is None:
+        poll = select.poll()
+        return poll, lambda seconds: poll.poll(seconds * 1000)
+    epoll = native.epoll()
+
+    def wait(seconds: float) -> Events:
+        events: Events = epoll.poll(0, BATCH)
+        if not events and seconds:
+            try:
+                weft.wait_readable(epoll.fileno(), seconds)
+            except TimeoutError:
+                return []
+            events = epoll.poll(0, BATCH)
+        return events
+
+    return epoll, wait
