@@ -1,0 +1,148 @@
+"""Nothing is left behind: each operation again and again, and as many objects alive afterwards as before."""
+
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+import pytest
+
+Run = Callable[..., CompletedProcess[str]]
+
+SETUP = """
+import contextvars, gc, os, queue, sys, weft
+import weft.native, weft.threading
+from greenlet import greenlet
+from weft import socket
+
+sys.stderr = open(os.devnull, "w")
+nothing = weft.Queue()
+lock = weft.Lock()
+lock.acquire()
+event = weft.Event()
+condition = weft.Condition()
+variable = contextvars.ContextVar("variable")
+quiet, other = socket.socketpair()
+quiet.settimeout(1e-6)
+
+def fail():
+    raise ValueError("again")
+
+def expect(error, call, *args):
+    try:
+        call(*args)
+    except error:
+        return
+    raise AssertionError(call)
+
+def parked(call, *args):
+    task = weft.spawn(call, *args)
+    weft.sleep(0)
+    return task
+
+def cancelled(task):
+    task.cancel()
+    task.join()
+
+def handed_over():
+    getter = parked(nothing.get)
+    nothing.put(object())
+    getter.join()
+
+def in_a_cycle():
+    task = weft.spawn(lambda: box)
+    box = [task]
+    task.join()
+
+def in_a_context():
+    variable.set(object())
+    weft.spawn(variable.get).join()
+
+def in_a_greenlet():
+    weft.spawn(lambda: greenlet(lambda: weft.sleep(0)).switch()).join()
+
+def locals_of_a_task():
+    local = weft.threading.local()
+    local.value = 1
+    weft.spawn(setattr, local, "value", 2).join()
+
+def closed_under_a_reader():
+    first, second = socket.socketpair()
+    reader = parked(first.recv, 10)
+    first.close()
+    second.close()
+    reader.exception()
+
+def waited():
+    with condition:
+        condition.wait(1e-6)
+"""
+
+OPERATIONS = [
+    "expect(ValueError, weft.spawn(fail).result)",
+    "weft.spawn(fail); weft.sleep(0)",
+    "cancelled(weft.spawn(fail))",
+    "cancelled(parked(weft.sleep, 60))",
+    "cancelled(parked(nothing.get))",
+    "cancelled(parked(lock.acquire))",
+    "expect(queue.Empty, nothing.get, True, 1e-6)",
+    "lock.acquire(timeout=1e-6)",
+    "event.wait(1e-6)",
+    "waited()",
+    "expect(TimeoutError, quiet.recv, 10)",
+    "expect(TimeoutError, parked(weft.sleep, 0.0001).result, 1e-7)",
+    "list(weft.as_completed([weft.spawn(len, 'x'), weft.spawn(weft.sleep)]))",
+    "weft.spawn(dict, a=1, b=2).join()",
+    "weft.spawn(len, 'x').add_done_callback(print.__eq__); weft.sleep(0)",
+    "weft.offload(len, 'x')",
+    "handed_over()",
+    "in_a_cycle()",
+    "in_a_context()",
+    "in_a_greenlet()",
+    "locals_of_a_task()",
+    "closed_under_a_reader()",
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_nothing_is_left_behind(run_python: Run, operation: str) -> None:
+    done = run_python(
+        SETUP
+        + f"""
+def again(count):
+    for _ in range(count):
+        {operation}
+    weft.sleep(0.001)
+    gc.collect()
+    return sys.getallocatedblocks()
+
+again(300)
+print(again(2000) - again(2000))
+""",
+    )
+    assert abs(int(done.stdout)) < 200
+
+
+def test_threads_that_end_leave_nothing_behind(run_python: Run) -> None:
+    done = run_python(
+        SETUP
+        + """
+def thread(done):
+    weft.joinall([weft.spawn(weft.sleep, 0.001) for _ in range(20)])
+    done.put(None)
+
+def again(count):
+    for _ in range(count):
+        done = weft.SimpleQueue()
+        weft.native.start_new_thread(thread, (done,))
+        done.get()
+    while weft.native.count() > 0:
+        weft.native.sleep(0.001)
+    gc.collect()
+    return sys.getallocatedblocks()
+
+import _thread
+weft.native.count = _thread._count
+again(20)
+print(again(200) - again(200))
+"""
+    )
+    assert abs(int(done.stdout)) < 200
