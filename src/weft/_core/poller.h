@@ -3,7 +3,11 @@
 #include <stdint.h>
 
 #ifdef __linux__
+#include <math.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #define weft_event epoll_event_flat
 typedef struct epoll_event_flat { uint32_t events; uint64_t data; }
@@ -28,13 +32,28 @@ static inline int weft_epoll_ctl(int epoll, int operation, int number, uint32_t 
     event.data.u64 = data;
     return epoll_ctl(epoll, operation, number, &event);
 }
-static inline int weft_epoll_wait(int epoll, epoll_event_flat *events, int count, int milliseconds) {
-    return epoll_wait(epoll, (struct epoll_event *)events, count, milliseconds);
+/* Wait at most `seconds` (negative: as long as it takes). To the nanosecond where the kernel can (5.11), else to the next millisecond. */
+static inline int weft_epoll_wait(int epoll, epoll_event_flat *events, int count, double seconds) {
+    if (seconds > 1e6)
+        seconds = 1e6;
+#ifdef SYS_epoll_pwait2
+    static int known = 1;
+    if (known && seconds > 0 && sizeof(long) == 8) {
+        struct timespec limit;
+        limit.tv_sec = (time_t)seconds;
+        limit.tv_nsec = (long)((seconds - (double)limit.tv_sec) * 1e9);
+        int ready = (int)syscall(SYS_epoll_pwait2, epoll, events, count, &limit, NULL, 0);
+        if (ready >= 0 || (errno != ENOSYS && errno != EPERM))
+            return ready;
+        known = 0;
+    }
+#endif
+    return epoll_wait(epoll, (struct epoll_event *)events, count, seconds < 0 ? -1 : (int)ceil(seconds * 1000));
 }
 #else
 typedef struct { uint32_t events; uint64_t data; } weft_event;
 enum { WEFT_EPOLL, WEFT_IN, WEFT_OUT, WEFT_HANGUP, WEFT_ADD, WEFT_MOD, WEFT_DEL };
 static inline int weft_epoll_create(void) { errno = ENOSYS; return -1; }
 static inline int weft_epoll_ctl(int a, int b, int c, uint32_t d, uint64_t e) { errno = ENOSYS; return -1; }
-static inline int weft_epoll_wait(int a, weft_event *b, int c, int d) { errno = ENOSYS; return -1; }
+static inline int weft_epoll_wait(int a, weft_event *b, int c, double d) { errno = ENOSYS; return -1; }
 #endif

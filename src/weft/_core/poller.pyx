@@ -30,7 +30,7 @@ cdef extern from "poller.h" nogil:
     enum: WEFT_EPOLL, WEFT_IN, WEFT_OUT, WEFT_HANGUP, WEFT_ADD, WEFT_MOD, WEFT_DEL
     int weft_epoll_create()
     int weft_epoll_ctl(int epoll, int operation, int number, uint32_t events, uint64_t data)
-    int weft_epoll_wait(int epoll, weft_event *events, int count, int milliseconds)
+    int weft_epoll_wait(int epoll, weft_event *events, int count, double seconds)
 
 cdef extern from "<poll.h>" nogil:
     struct pollfd:
@@ -182,15 +182,14 @@ cdef class EpollPoller(Poller):
         return 0
 
     cdef int poll(self, double timeout) except -1:
-        cdef int count, index, milliseconds, outcome = 0
+        cdef int count, index, outcome = 0
         cdef uint32_t number, happened
         cdef Descriptor descriptor
         if timeout == 0:
             count = weft_epoll_wait(self.epoll, self.events, BATCH, 0)
         else:
-            milliseconds = -1 if timeout < 0 else <int>ceil(min(timeout, 1e6) * 1000)
             with nogil:
-                count = weft_epoll_wait(self.epoll, self.events, BATCH, milliseconds)
+                count = weft_epoll_wait(self.epoll, self.events, BATCH, timeout)
         if count < 0:
             if errno == EINTR:
                 return 1
