@@ -78,7 +78,7 @@ def main(rounds: int, path: str | None, names: tuple[str, ...]) -> None:
     chosen = names or tuple(WORKS)
     for number in range(rounds):
         for name in chosen:
-            for variant in WORKS[name].variants:
+            for variant in WORKS[name].variants * WORKS[name].samples:
                 for peer in WORKS[name].peers:
                     if present(peer):
                         console.print(f"round {number + 1} of {rounds}: {name} {variant or ''} {peer}", end="\r", soft_wrap=True)

@@ -69,7 +69,13 @@ def uvloop(_: int) -> float:
     return timed(lambda: uvloop.run(both()))
 
 
-WORK = Work("pass an item through a queue", "µs", {"weft": weft, "gevent": gevent, "asyncio": asyncio, "uvloop": uvloop}, {"gevent": 6})
+WORK = Work(
+    "pass an item through a queue",
+    "µs",
+    {"weft": weft, "gevent": gevent, "asyncio": asyncio, "uvloop": uvloop},
+    {"gevent": 6},
+    samples=4,
+)
 
 if __name__ == "__main__":
     WORK.main()

@@ -74,6 +74,7 @@ WORK = Work(
     "µs",
     {"weft": weft, "gevent": gevent, "asyncio": asyncio, "uvloop": uvloop, "greenlet": greenlet},
     {"gevent": 5},
+    samples=4,
 )
 
 if __name__ == "__main__":

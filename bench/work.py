@@ -13,6 +13,7 @@ class Work:
 
     `peers` maps a peer's name to a function that does the work and returns the figure; `goals` a peer's name to how many times better weft
     should be (a figure counts as better when it is smaller, unless `more` is set). `variants` are arguments to run it with, one row each.
+    `samples` is how many figures a round takes: several of what is quick, because the machine's own speed wavers from second to second.
     """
 
     title: str
@@ -21,6 +22,7 @@ class Work:
     goals: dict[str, float] = field(default_factory=dict)
     more: bool = False
     variants: tuple[int, ...] = (0,)
+    samples: int = 1
 
     def main(self) -> None:
         """`python -m bench.WORK PEER [VARIANT]`."""

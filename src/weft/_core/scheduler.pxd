@@ -44,6 +44,7 @@ cdef class Scheduler:
     cdef void *newest
     cdef readonly Py_ssize_t alive
     cdef unsigned long switches
+    cdef unsigned long started
     cdef bint listens
     cdef bint on_main_thread
     cdef readonly bint forked

@@ -10,6 +10,8 @@ Invariants:
 - A fiber that is not an ended one is in the registry (``newest``, ``older``), which owns it. A parked or unstarted one owns nothing of the thread.
 - A greenlet is remembered where it parked (a fiber may run greenlets of its own), and forgotten when it goes on.
 - Only the launcher, which lies at the base, starts workers; a worker that ends returns to it. What ends: a worker too many in the idle list.
+- Workers begin at two depths of the stack, in turn: between two that alternate, greenlet then copies one stack where it would copy two (a yield 0.38 us
+  without, 0.32 with; a raw switch from Python 0.32).
 - Signal handlers run on the main fiber's stack, at its ``park``, and may park there themselves.
 - Nothing that runs user code is dropped while no fiber is current: a fiber drops what it holds inside ``run``.
 
@@ -50,6 +52,7 @@ cdef extern from "thread.h":
     void *PyThreadState_Get()
     void *weft_frames(void *state)
     bint weft_first(void *frames)
+    PyObject *weft_lower(PyObject *(*run)(void *) noexcept, void *argument, size_t size) noexcept
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
@@ -66,6 +69,7 @@ PyGreenlet_Import()
 
 cdef enum:
     FAIR = 64  # switches between two looks at the poller, so that a run queue that never empties starves nobody
+    STEP = 8192  # bytes: every other worker begins so much further down, and two that alternate copy one stack instead of two
     IDLE = 1024  # workers kept for the next tasks, 16 KiB of address space and about 6 KB of memory each
 
 cdef object main_type = None
@@ -124,6 +128,10 @@ cdef PyObject *work(PyObject *scheduler, PyObject *_) except NULL:
     (<Scheduler>scheduler).serve()
     Py_INCREF(None)
     return <PyObject *>None
+
+
+cdef PyObject *enter(void *worker) noexcept:
+    return weft_switch(<PyGreenlet *>worker)
 
 
 cdef PyMethodDef work_definition
@@ -405,7 +413,8 @@ cdef class Scheduler:
         while True:
             if self.starting is not None:
                 worker = new_greenlet(body, None)
-                checked(weft_switch(<PyGreenlet *><PyObject *>worker))
+                self.started += 1
+                checked(weft_lower(enter, <void *>worker, STEP if self.started & 1 else 1))
                 worker = None
             else:
                 if self.following is None and self.choose() < 0:

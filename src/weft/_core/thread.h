@@ -28,6 +28,16 @@ static inline int weft_context_fits(PyObject *first, PyObject *copy) {
         && strcmp(Py_TYPE(variables)->tp_name, "hamt") == 0;
 }
 
+/* Call `run(argument)` so many bytes further down the stack. */
+#include <alloca.h>
+static __attribute__((noinline, unused)) PyObject *weft_lower(PyObject *(*run)(void *), void *argument, size_t bytes) {
+    volatile char *room = alloca(bytes);
+    room[0] = 0;
+    PyObject *outcome = run(argument);
+    room[0] = 1; /* after the call, so that it is no tail call */
+    return outcome;
+}
+
 /* Thread states of this interpreter, the calling one included. */
 static inline Py_ssize_t weft_count_threads(void) {
     Py_ssize_t count = 0;
