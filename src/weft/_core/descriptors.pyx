@@ -2,8 +2,12 @@
 """Waiting for a descriptor, and telling every scheduler when one is made or closed."""
 
 from weft._core.poller cimport READ, WRITE, Descriptor
-from weft._core.scheduler cimport Scheduler, seconds
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport all_schedulers, get_scheduler
+from weft._core.timers cimport seconds
+
+import errno
+import os
 
 
 cdef int claim(int number, bint owned) except -1:
@@ -25,6 +29,22 @@ cdef int forget(int number) except -1:
     return 0
 
 
+cdef int wait_descriptor(Scheduler scheduler, Descriptor descriptor, int direction, double timeout) except -1:
+    """Park until `descriptor` may be ready (1) or `timeout` seconds have passed (0). Raises OSError(EBADF) once it is closed."""
+    cdef int woken
+    if scheduler.poller.arm(descriptor, direction):
+        scheduler.pause()
+        return 1
+    scheduler.poller.waiting += 1
+    try:
+        woken = scheduler.wait(descriptor.readers if direction == READ else descriptor.writers, timeout, descriptor)
+    finally:
+        scheduler.poller.waiting -= 1
+    if descriptor.closed:
+        raise OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: descriptor {descriptor.number} was closed while a task waited for it")
+    return woken
+
+
 cdef int number_of(object descriptor) except? -1:
     if isinstance(descriptor, int):
         return descriptor
@@ -34,7 +54,7 @@ cdef int number_of(object descriptor) except? -1:
 cdef int wait_for(object descriptor, int direction, object timeout) except -1:
     cdef Scheduler scheduler = get_scheduler()
     cdef Descriptor known = scheduler.poller.find(number_of(descriptor))
-    if not scheduler.wait_descriptor(known, direction, seconds(timeout)):
+    if not wait_descriptor(scheduler, known, direction, seconds(timeout)):
         raise TimeoutError(f"descriptor {known.number} was not ready within {timeout} seconds")
     return 0
 

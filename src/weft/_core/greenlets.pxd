@@ -21,6 +21,17 @@ cdef extern from "greenlet/greenlet.h":
     PyObject *weft_switch_with "PyGreenlet_Switch"(PyGreenlet *greenlet, PyObject *args, PyObject *kwargs)
 
 
+cdef extern from "Python.h":
+    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
+    ctypedef struct PyMethodDef:
+        const char *ml_name
+        PyCFunction ml_meth
+        int ml_flags
+        const char *ml_doc
+    enum: METH_NOARGS, METH_FASTCALL, METH_KEYWORDS
+    object PyCFunction_NewEx(PyMethodDef *definition, PyObject *owner, object module)
+
+
 cdef inline PyObject *weft_switch(PyGreenlet *greenlet) noexcept:
     """Switch; a new reference, or NULL with an error set."""
     return weft_switch_with(greenlet, NULL, NULL)

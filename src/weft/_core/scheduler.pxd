@@ -1,6 +1,6 @@
 from cpython.object cimport PyObject
 from weft._core.greenlets cimport PyGreenlet
-from weft._core.poller cimport Descriptor, Poller
+from weft._core.poller cimport Poller
 from weft._core.runqueue cimport Runnable, RunQueue
 from weft._core.timers cimport TimerHeap
 from weft._core.waiting cimport Waiter, WaitQueue
@@ -53,7 +53,6 @@ cdef class Scheduler:
     cdef int park(self, Waiter waiter, double timeout, object reason) except -1
     cdef int pause(self) except -1
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1
-    cdef int wait_descriptor(self, Descriptor descriptor, int direction, double timeout) except -1
     cdef int set_deadline(self, Fiber fiber, Waiter waiter, double deadline) except -1
     cdef int abandon(self, Fiber fiber, Waiter waiter) except -1
     cdef int deliver(self, Fiber fiber, Waiter waiter) except -1
@@ -69,6 +68,3 @@ cdef class Scheduler:
     cdef void close(self) noexcept
     cdef int retire(self) except -1
     cdef int serve(self) except -1
-
-
-cdef double seconds(object timeout) except? -2

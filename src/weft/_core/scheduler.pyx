@@ -23,11 +23,15 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.math cimport INFINITY
 from weft._core.greenlets cimport (
+    METH_NOARGS,
+    PyCFunction,
+    PyCFunction_NewEx,
     PyGreenlet,
     PyGreenlet_GetCurrent,
     PyGreenlet_GetParent,
     PyGreenlet_Import,
     PyExc_GreenletExit,
+    PyMethodDef,
     PyGreenlet_SetParent,
     PyGreenlet_Throw,
     checked,
@@ -36,14 +40,12 @@ from weft._core.greenlets cimport (
     weft_current_greenlet,
     weft_switch,
 )
-from weft._core.poller cimport READ, Descriptor, Poller, make_poller
+from weft._core.poller cimport Poller, make_poller
 from weft._core.runqueue cimport Runnable, RunQueue
 from weft._core.timers cimport TimerHeap, monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 
 import _signal
-import os
-import sys
 
 from weft._core.errors import Cancelled
 
@@ -57,13 +59,6 @@ cdef extern from "thread.h":
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
     void PyErr_SetObject(PyObject *kind, PyObject *error)
-    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
-    ctypedef struct PyMethodDef:
-        const char *ml_name
-        PyCFunction ml_meth
-        int ml_flags
-    enum: METH_NOARGS
-    object PyCFunction_NewEx(PyMethodDef *definition, PyObject *owner, object module)
 
 PyGreenlet_Import()
 
@@ -74,17 +69,6 @@ cdef enum:
 
 cdef object main_type = None
 cdef object find_deadlock = None
-
-
-cdef double seconds(object timeout) except? -2:
-    """A timeout in seconds as C sees it: None is -1, without end."""
-    cdef double value
-    if timeout is None:
-        return -1
-    value = timeout
-    if value != value:
-        raise ValueError("Invalid value NaN (not a number)")
-    return value if value > 0 else 0
 
 
 cdef class Fiber(Runnable):
@@ -267,23 +251,6 @@ cdef class Scheduler:
         queue.join(waiter)
         return self.park(waiter, timeout, reason)
 
-    cdef int wait_descriptor(self, Descriptor descriptor, int direction, double timeout) except -1:
-        """Park until `descriptor` may be ready (1) or `timeout` seconds have passed (0). Raises OSError(EBADF) once it is closed."""
-        cdef int woken
-        if self.poller.arm(descriptor, direction):
-            self.pause()
-            return 1
-        self.poller.waiting += 1
-        try:
-            woken = self.wait(descriptor.readers if direction == READ else descriptor.writers, timeout, descriptor)
-        finally:
-            self.poller.waiting -= 1
-        if descriptor.closed:
-            import errno
-
-            raise OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: descriptor {descriptor.number} was closed while a task waited for it")
-        return woken
-
     cdef int pause(self) except -1:
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
@@ -388,7 +355,9 @@ cdef class Scheduler:
                 self.current.run()
                 self.release(self.current)
                 if self.forked and self.current is self.main:
-                    end_process()
+                    import weft._core.schedulers
+
+                    weft._core.schedulers.end_process()
                 if self.choose() < 0:
                     Py_XDECREF(<PyObject *>me)
                     return -1
@@ -503,16 +472,6 @@ cdef class Scheduler:
         main, self.main, self.current = self.main, None, None
         self.release(main)
         return 0
-
-
-cdef int end_process() except -1:
-    """The task that forked is over in the child: end as the last thread of a process does."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
-    os._exit(0)
 
 
 cdef object base_greenlet():

@@ -68,6 +68,16 @@ cdef Scheduler make_scheduler():
     return scheduler
 
 
+def end_process():
+    """The task that forked is over in the child: end as the last thread of a process does."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    os._exit(0)
+
+
 def after_fork_in_child():
     """The child has the current fiber alone, as its main one, and a door and a poller of its own."""
     global main_thread

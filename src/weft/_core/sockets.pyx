@@ -20,7 +20,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
-from weft._core.descriptors cimport claim, forget
+from weft._core.descriptors cimport claim, forget, wait_descriptor
 from weft._core.poller cimport READ, WRITE, Descriptor
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
@@ -94,7 +94,7 @@ cdef int block(object sock, int direction, double *deadline) except -1:
         if left <= 0:
             raise timed_out("timed out")
     scheduler = get_scheduler()
-    if not scheduler.wait_descriptor(scheduler.poller.find(head(sock).sock_fd), direction, left):
+    if not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left):
         raise timed_out("timed out")
     return 0
 
@@ -127,7 +127,7 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
     descriptor = stream(sock, flags)
     if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
         if head(sock).sock_timeout < 0:
-            get_scheduler().wait_descriptor(descriptor, READ, -1)
+            wait_descriptor(get_scheduler(), descriptor, READ, -1)
         else:
             block(sock, READ, &deadline)
     while True:

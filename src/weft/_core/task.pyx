@@ -14,10 +14,19 @@ Invariants:
 cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from weft._core.greenlets cimport PyExc_GreenletExit, PyGreenlet_Import, raise_error
-from weft._core.scheduler cimport NEW, PARKED, READY, RUNNING, Fiber, Scheduler, seconds
+from weft._core.greenlets cimport (
+    METH_FASTCALL,
+    METH_KEYWORDS,
+    PyCFunction,
+    PyCFunction_NewEx,
+    PyExc_GreenletExit,
+    PyGreenlet_Import,
+    PyMethodDef,
+    raise_error,
+)
+from weft._core.scheduler cimport NEW, PARKED, READY, RUNNING, Fiber, Scheduler
 from weft._core.schedulers cimport get_scheduler
-from weft._core.timers cimport monotonic
+from weft._core.timers cimport monotonic, seconds
 from weft._core.waiting cimport WaitQueue
 
 import sys
@@ -44,14 +53,6 @@ cdef extern from "Python.h":
     bint PyObject_IS_GC(PyObject *o)
     void PyObject_GC_UnTrack(PyObject *o)
     void PyObject_GC_Track(PyObject *o)
-    ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
-    ctypedef struct PyMethodDef:
-        const char *ml_name
-        PyCFunction ml_meth
-        int ml_flags
-        const char *ml_doc
-    enum: METH_FASTCALL, METH_KEYWORDS
-    object PyCFunction_NewEx(PyMethodDef *definition, PyObject *owner, object module)
     Py_ssize_t Py_REFCNT(object o)
     unsigned long PyThread_get_thread_ident()
 

@@ -23,3 +23,4 @@ cdef class TimerHeap:
 
 
 cdef double monotonic() noexcept nogil
+cdef double seconds(object timeout) except? -2

@@ -25,6 +25,17 @@ cdef double monotonic() noexcept nogil:
     return <double>now.tv_sec + <double>now.tv_nsec * 1e-9
 
 
+cdef double seconds(object timeout) except? -2:
+    """A timeout in seconds as C sees it: None is -1, without end."""
+    cdef double value
+    if timeout is None:
+        return -1
+    value = timeout
+    if value != value:
+        raise ValueError("Invalid value NaN (not a number)")
+    return value if value > 0 else 0
+
+
 cdef class Timer:
     """Something that happens at a moment. Subclasses say what in ``fire``."""
 
