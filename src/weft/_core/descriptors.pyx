@@ -14,7 +14,7 @@ cdef int claim(int number, bint owned) except -1:
     """`number` is a new descriptor; weft sees its closing if it is `owned`."""
     cdef Scheduler scheduler
     for scheduler in all_schedulers():
-        if number < len(scheduler.poller.table) and scheduler.poller.table[number] is not None:
+        if scheduler.poller.known(number) is not None:
             scheduler.poller.table[number] = None
     if owned:
         get_scheduler().poller.claim(number).owned = True

@@ -22,6 +22,7 @@ cdef class Poller:
     cdef readonly Py_ssize_t waiting
     cdef bint edge
     cdef unsigned int generations
+    cdef Descriptor known(self, int number)
     cdef Descriptor find(self, int number)
     cdef Descriptor claim(self, int number)
     cdef int forget(self, int number) except -1
@@ -33,4 +34,5 @@ cdef class Poller:
     cdef void close(self) noexcept
 
 
+cdef bint readable(int number)
 cdef Poller make_poller()

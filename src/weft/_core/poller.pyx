@@ -61,16 +61,16 @@ cdef class Poller:
     def __cinit__(self):
         self.table = []
 
+    cdef Descriptor known(self, int number):
+        """What is known of descriptor `number`, or None."""
+        return <Descriptor>self.table[number] if 0 <= number < len(self.table) else None
+
     cdef Descriptor find(self, int number):
-        """What is known of descriptor `number`."""
+        """What is known of descriptor `number`; if nothing is, it is a new one."""
         if number < 0:
             raise ValueError(f"Invalid file descriptor: {number}")
-        while len(self.table) <= number:
-            self.table.append(None)
-        cdef Descriptor descriptor = <Descriptor>self.table[number]
-        if descriptor is None:
-            descriptor = self.claim(number)
-        return descriptor
+        cdef Descriptor descriptor = self.known(number)
+        return self.claim(number) if descriptor is None else descriptor
 
     cdef Descriptor claim(self, int number):
         """`number` is a new descriptor from now on, whatever it was before."""
@@ -85,10 +85,9 @@ cdef class Poller:
 
     cdef int forget(self, int number) except -1:
         """`number` is about to be closed: wake who waits for it, and know it no more."""
-        cdef Descriptor descriptor
-        if number < 0 or number >= len(self.table) or self.table[number] is None:
+        cdef Descriptor descriptor = self.known(number)
+        if descriptor is None:
             return 0
-        descriptor = <Descriptor>self.table[number]
         self.table[number] = None
         descriptor.closed = True
         if descriptor.registered:
@@ -183,7 +182,7 @@ cdef class EpollPoller(Poller):
 
     cdef int poll(self, double timeout) except -1:
         cdef int count, index, outcome = 0
-        cdef uint32_t number, happened
+        cdef uint32_t happened
         cdef Descriptor descriptor
         if timeout == 0:
             count = weft_epoll_wait(self.epoll, self.events, BATCH, 0)
@@ -198,11 +197,8 @@ cdef class EpollPoller(Poller):
             if self.events[index].data == DOOR:
                 outcome = 2
                 continue
-            number = <uint32_t>self.events[index].data
-            if number >= <uint32_t>len(self.table) or self.table[number] is None:
-                continue
-            descriptor = <Descriptor>self.table[number]
-            if descriptor.generation != <uint32_t>(self.events[index].data >> 32):
+            descriptor = self.known(<int><uint32_t>self.events[index].data)
+            if descriptor is None or descriptor.generation != <uint32_t>(self.events[index].data >> 32):
                 continue
             happened = self.events[index].events
             self.happened(descriptor, happened & WEFT_IN, happened & WEFT_OUT, happened & WEFT_HANGUP)
@@ -277,6 +273,14 @@ cdef class PollPoller(Poller):
         self.events = events
         self.capacity = 2 * least
         return 0
+
+
+cdef bint readable(int number):
+    """Whether descriptor `number` has something to read now."""
+    cdef pollfd look
+    look.fd = number
+    look.events = POLLIN
+    return poll(&look, 1, 0) != 0
 
 
 cdef Poller make_poller():

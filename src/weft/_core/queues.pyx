@@ -31,8 +31,8 @@ cdef double patience(bint block, object timeout) except? -2:
     return value
 
 
-cdef class SimpleQueue:
-    """An unbounded queue: ``queue.SimpleQueue``."""
+cdef class Store:
+    """What every queue here has: items, and those who wait for one."""
 
     cdef object items
     cdef WaitQueue getters
@@ -46,93 +46,16 @@ cdef class SimpleQueue:
         return cls
 
     cdef bint hand_over(self, object item) except -1:
-        cdef Waiter waiter
-        while self.getters.head != NULL:
-            waiter = self.getters.take()
-            if waiter.wake():
-                waiter.value = item
-                return True
-        return False
-
-    cdef object take(self, double seconds):
-        cdef Waiter waiter
-        if self.items:
-            return self.items.popleft()
-        if seconds == 0:
-            raise Empty
-        waiter = Waiter()
-        self.getters.join(waiter)
-        if not get_scheduler().park(waiter, seconds, self):
-            raise Empty
-        item, waiter.value = waiter.value, None
-        return item
-
-    def put(self, item, block=True, timeout=None) -> None:
-        """Put `item` in; never waits. `block` and `timeout` are there for the sake of ``Queue``'s interface."""
-        if self.getters.head == NULL or not self.hand_over(item):
-            self.items.append(item)
-
-    def put_nowait(self, item) -> None:
-        """The same as ``put``."""
-        self.put(item)
-
-    def get(self, bint block=True, timeout=None):
-        """Take the first item, waiting at most `timeout` seconds (None: as long as it takes). Raises ``queue.Empty``."""
-        return self.take(patience(block, timeout))
-
-    def get_nowait(self):
-        """Take the first item, or raise ``queue.Empty``."""
-        return self.take(0)
-
-    def qsize(self) -> int:
-        """How many items are stored."""
-        return len(self.items)
-
-    def empty(self) -> bool:
-        """True if none is."""
-        return not self.items
-
-
-cdef class Queue:
-    """A queue of at most `maxsize` items, 0 for no bound: ``queue.Queue``."""
-
-    cdef readonly Py_ssize_t maxsize
-    cdef readonly Py_ssize_t unfinished_tasks
-    cdef object items
-    cdef WaitQueue getters
-    cdef WaitQueue putters
-    cdef WaitQueue joiners
-    cdef object __weakref__
-
-    def __init__(self, maxsize=0):
-        self.maxsize = maxsize
-        self.items = deque()
-        self.getters = WaitQueue()
-        self.putters = WaitQueue()
-        self.joiners = WaitQueue()
-
-    def __class_getitem__(cls, item):
-        return cls
-
-    cdef int insert(self, object item, double seconds) except -1:
-        """1 once the item is in, 0 if the queue stayed full."""
-        cdef Waiter waiter
-        while self.getters.head != NULL:
-            waiter = self.getters.take()
-            if waiter.wake():
-                waiter.value = item
-                self.unfinished_tasks += 1
-                return 1
-        if self.maxsize <= 0 or len(self.items) < self.maxsize:
-            self.items.append(item)
-            self.unfinished_tasks += 1
-            return 1
-        if seconds == 0:
-            return 0
-        waiter = Waiter()
+        """Give `item` to the first who waits for one; False if nobody does."""
+        cdef Waiter waiter = self.getters.wake_first()
+        if waiter is None:
+            return False
         waiter.value = item
-        self.putters.join(waiter)
-        return get_scheduler().park(waiter, seconds, self)
+        return True
+
+    cdef int refill(self) except -1:
+        """An item was taken from the store."""
+        return 0
 
     cdef object take(self, double seconds):
         cdef Waiter waiter
@@ -149,28 +72,6 @@ cdef class Queue:
         item, waiter.value = waiter.value, None
         return item
 
-    cdef int refill(self) except -1:
-        cdef Waiter waiter
-        while self.putters.head != NULL:
-            waiter = self.putters.take()
-            if waiter.wake():
-                self.items.append(waiter.value)
-                waiter.value = None
-                self.unfinished_tasks += 1
-                return 0
-        return 0
-
-    def put(self, item, bint block=True, timeout=None) -> None:
-        """Put `item` in, waiting at most `timeout` seconds for room (None: as long as it takes). Raises ``queue.Full``."""
-        if not self.insert(item, patience(block, timeout)):
-            from queue import Full
-
-            raise Full
-
-    def put_nowait(self, item) -> None:
-        """Put `item` in, or raise ``queue.Full``."""
-        self.put(item, False)
-
     def get(self, bint block=True, timeout=None):
         """Take the first item, waiting at most `timeout` seconds (None: as long as it takes). Raises ``queue.Empty``."""
         return self.take(patience(block, timeout))
@@ -186,6 +87,70 @@ cdef class Queue:
     def empty(self) -> bool:
         """True if none is."""
         return not self.items
+
+
+cdef class SimpleQueue(Store):
+    """An unbounded queue: ``queue.SimpleQueue``."""
+
+    def put(self, item, block=True, timeout=None) -> None:
+        """Put `item` in; never waits. `block` and `timeout` are there for the sake of ``Queue``'s interface."""
+        if not self.hand_over(item):
+            self.items.append(item)
+
+    def put_nowait(self, item) -> None:
+        """The same as ``put``."""
+        self.put(item)
+
+
+cdef class Queue(Store):
+    """A queue of at most `maxsize` items, 0 for no bound: ``queue.Queue``."""
+
+    cdef readonly Py_ssize_t maxsize
+    cdef readonly Py_ssize_t unfinished_tasks
+    cdef WaitQueue putters
+    cdef WaitQueue joiners
+
+    def __init__(self, maxsize=0):
+        self.maxsize = maxsize
+        self.putters = WaitQueue()
+        self.joiners = WaitQueue()
+
+    cdef int insert(self, object item, double seconds) except -1:
+        """1 once the item is in, 0 if the queue stayed full."""
+        cdef Waiter waiter
+        if self.hand_over(item):
+            self.unfinished_tasks += 1
+            return 1
+        if self.maxsize <= 0 or len(self.items) < self.maxsize:
+            self.items.append(item)
+            self.unfinished_tasks += 1
+            return 1
+        if seconds == 0:
+            return 0
+        waiter = Waiter()
+        waiter.value = item
+        self.putters.join(waiter)
+        return get_scheduler().park(waiter, seconds, self)
+
+    cdef int refill(self) except -1:
+        """There is room: the first who waits to put gets it."""
+        cdef Waiter waiter = self.putters.wake_first()
+        if waiter is not None:
+            self.items.append(waiter.value)
+            waiter.value = None
+            self.unfinished_tasks += 1
+        return 0
+
+    def put(self, item, bint block=True, timeout=None) -> None:
+        """Put `item` in, waiting at most `timeout` seconds for room (None: as long as it takes). Raises ``queue.Full``."""
+        if not self.insert(item, patience(block, timeout)):
+            from queue import Full
+
+            raise Full
+
+    def put_nowait(self, item) -> None:
+        """Put `item` in, or raise ``queue.Full``."""
+        self.put(item, False)
 
     def full(self) -> bool:
         """True if there is no room."""

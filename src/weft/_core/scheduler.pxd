@@ -42,7 +42,6 @@ cdef class Scheduler:
     cdef object launcher
     cdef object creator
     cdef void *newest
-    cdef readonly Py_ssize_t alive
     cdef unsigned long switches
     cdef unsigned long started
     cdef bint listens
@@ -54,7 +53,6 @@ cdef class Scheduler:
     cdef int pause(self) except -1
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1
     cdef int set_deadline(self, Fiber fiber, Waiter waiter, double deadline) except -1
-    cdef int abandon(self, Fiber fiber, Waiter waiter) except -1
     cdef int deliver(self, Fiber fiber, Waiter waiter) except -1
     cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1
     cdef int leave(self, Fiber fiber) noexcept

@@ -142,7 +142,6 @@ cdef class Scheduler:
         if self.newest != NULL:
             (<Fiber>self.newest).newer = <void *>fiber
         self.newest = <void *>fiber
-        self.alive += 1
         return 0
 
     cdef void release(self, Fiber fiber) noexcept:
@@ -155,7 +154,6 @@ cdef class Scheduler:
             (<Fiber>fiber.older).newer = fiber.newer
         fiber.newer = fiber.older = NULL
         fiber.state = ENDED
-        self.alive -= 1
         Py_DECREF(fiber)
 
     cdef int park(self, Waiter waiter, double timeout, object reason) except -1:
@@ -166,6 +164,7 @@ cdef class Scheduler:
         """
         cdef Fiber fiber = self.current
         cdef double deadline = -1
+        cdef int outcome
         if fiber.cancelling or fiber.pending is not None:
             return self.deliver(fiber, waiter)
         if waiter is not None:
@@ -183,8 +182,7 @@ cdef class Scheduler:
             fiber.waiter = waiter
             fiber.reason = reason
             fiber.state = PARKED
-            if self.leave(fiber) < 0:
-                return self.abandon(fiber, waiter)
+            outcome = self.leave(fiber)
             fiber.state = RUNNING
             fiber.waiter = None
             fiber.reason = None
@@ -192,8 +190,12 @@ cdef class Scheduler:
                 self.timers.remove(fiber)
             if waiter is not None:
                 waiter.parked = False
-                if waiter.woken:
-                    return 1
+            if outcome < 0:  # the greenlet is ended from outside, or the poller is broken
+                if waiter is not None:
+                    waiter.leave()
+                return -1
+            if waiter is not None and waiter.woken:
+                return 1
             if fiber.cancelling or fiber.pending is not None:
                 return self.deliver(fiber, waiter)
             if fiber.signalled and self.handle_signals(fiber, waiter):
@@ -210,18 +212,6 @@ cdef class Scheduler:
             if waiter is not None:
                 waiter.leave()
             raise
-
-    cdef int abandon(self, Fiber fiber, Waiter waiter) except -1:
-        """The wait itself failed (the greenlet is ended from outside, the poller is broken): undo it; the error is set."""
-        fiber.state = RUNNING
-        fiber.waiter = None
-        fiber.reason = None
-        if fiber.slot >= 0:
-            self.timers.remove(fiber)
-        if waiter is not None:
-            waiter.parked = False
-            waiter.leave()
-        return -1
 
     cdef int deliver(self, Fiber fiber, Waiter waiter) except -1:
         """Raise what `fiber` is interrupted with."""
@@ -254,13 +244,15 @@ cdef class Scheduler:
     cdef int pause(self) except -1:
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
+        cdef int outcome
         if fiber.cancelling or fiber.pending is not None:
             return self.deliver(fiber, None)
         fiber.state = READY
         self.ready.push(fiber)
-        if self.leave(fiber) < 0:
-            return self.abandon(fiber, None)
+        outcome = self.leave(fiber)
         fiber.state = RUNNING
+        if outcome < 0:
+            return -1
         if fiber.cancelling or fiber.pending is not None:
             return self.deliver(fiber, None)
         if fiber.signalled:

@@ -120,7 +120,6 @@ def after_fork_in_child():
     scheduler.main = fiber
     scheduler.newest = <void *>fiber
     fiber.older = fiber.newer = NULL
-    scheduler.alive = 1
 
 
 os.register_at_fork(after_in_child=after_fork_in_child)

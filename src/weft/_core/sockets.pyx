@@ -15,13 +15,13 @@ Rules:
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
 from weft._core.descriptors cimport claim, forget, wait_descriptor
-from weft._core.poller cimport READ, WRITE, Descriptor
+from weft._core.poller cimport READ, WRITE, Descriptor, readable
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
@@ -44,14 +44,6 @@ cdef extern from "<sys/socket.h>" nogil:
 cdef extern from "<sys/ioctl.h>" nogil:
     int ioctl(int number, unsigned long request, int *argument)
     enum: FIONBIO
-
-cdef extern from "<poll.h>" nogil:
-    struct pollfd:
-        int fd
-        short events
-        short revents
-    int poll(pollfd *events, unsigned long count, int milliseconds)
-    enum: POLLIN
 
 cdef extern from *:
     """
@@ -103,15 +95,14 @@ cdef inline Descriptor stream(object sock, int flags):
     """What is known of `sock` if it is a TCP stream that is watched by edges, and read without special wishes: then `drained` holds."""
     cdef Scheduler scheduler
     cdef Descriptor descriptor
-    cdef int number = head(sock).sock_fd
-    if flags or head(sock).sock_type != SOCK_STREAM or number < 0:
+    if flags or head(sock).sock_type != SOCK_STREAM:
         return None
     if head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
         return None
     scheduler = get_scheduler()
-    if not scheduler.poller.edge or number >= len(scheduler.poller.table):
+    if not scheduler.poller.edge:
         return None
-    descriptor = <Descriptor>scheduler.poller.table[number]
+    descriptor = scheduler.poller.known(head(sock).sock_fd)
     if descriptor is None or not descriptor.registered or not descriptor.owned or descriptor.hung_up:
         return None
     return descriptor
@@ -126,10 +117,7 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
         return 0
     descriptor = stream(sock, flags)
     if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
-        if head(sock).sock_timeout < 0:
-            wait_descriptor(get_scheduler(), descriptor, READ, -1)
-        else:
-            block(sock, READ, &deadline)
+        block(sock, READ, &deadline)
     while True:
         count = c_recv(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
         if count >= 0:
@@ -159,28 +147,41 @@ cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int f
             fail()
 
 
+cdef object at_once(object sock, object method, tuple args, bint flagged):
+    """Call the interpreter's own `method` so that it does not wait; raises BlockingIOError where it would, and returns what it returns.
+
+    A call that takes no MSG_DONTWAIT (not `flagged`) needs the descriptor itself to be without blocking for as long as it takes.
+    """
+    cdef int64_t timeout = head(sock).sock_timeout
+    cdef int on = 1, off = 0, number = head(sock).sock_fd
+    cdef bint blocking = timeout < 0 and not flagged
+    if blocking:
+        ioctl(number, FIONBIO, &on)
+    if timeout > 0 or blocking:
+        head(sock).sock_timeout = 0
+    try:
+        return method(sock, *args)
+    finally:
+        head(sock).sock_timeout = timeout
+        if blocking:
+            ioctl(number, FIONBIO, &off)
+
+
 cdef object patiently(object sock, int direction, object method, tuple args, int position):
     """Call the interpreter's own `method`, which takes its flags as argument `position`; park while it would block."""
     cdef double deadline = 0
-    cdef int64_t timeout
     cdef list given = list(args)
     if head(sock).sock_timeout == 0:
         return method(sock, *args)
-    if position >= 0:
-        while len(given) <= position:
-            given.append(0)
-        given[position] = given[position] | MSG_DONTWAIT
+    while len(given) <= position:
+        given.append(0)
+    given[position] = given[position] | MSG_DONTWAIT
+    args = tuple(given)
     while True:
-        timeout = head(sock).sock_timeout
-        if timeout > 0:
-            head(sock).sock_timeout = 0
         try:
-            return method(sock, *given)
+            return at_once(sock, method, args, True)
         except BlockingIOError:
             pass
-        finally:
-            if timeout > 0:
-                head(sock).sock_timeout = timeout
         block(sock, direction, &deadline)
 
 
@@ -238,10 +239,6 @@ cdef class SocketCalls(socket):
         cdef Py_ssize_t sent = 0
         if head(self).sock_timeout > 0:
             deadline = monotonic() + head(self).sock_timeout * 1e-9
-        elif PyBytes_CheckExact(data):  # most often all of it goes at once
-            sent = transmit(self, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), flags, &deadline)
-            if sent == PyBytes_GET_SIZE(data):
-                return None
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
             while True:
@@ -304,33 +301,20 @@ cdef class SocketCalls(socket):
         """Accept a connection; returns its descriptor and the peer's address."""
         cdef double deadline = 0
         cdef int64_t timeout
-        cdef int on = 1, off = 0, number
-        cdef bint mine
-        cdef pollfd look
+        cdef int number
         while True:
             timeout = head(self).sock_timeout
             number = head(self).sock_fd
             if timeout == 0:
                 return base._accept(self)
-            mine = owned(number)
-            if timeout < 0 and not mine:
-                look.fd = number
-                look.events = POLLIN
-                if poll(&look, 1, 0) == 0:
-                    block(self, READ, &deadline)
-                    continue
-                return base._accept(self)
-            if timeout < 0:
-                ioctl(number, FIONBIO, &on)
-            head(self).sock_timeout = 0
-            try:
-                return base._accept(self)
-            except BlockingIOError:
-                pass
-            finally:
-                head(self).sock_timeout = timeout
-                if timeout < 0:
-                    ioctl(number, FIONBIO, &off)
+            if timeout < 0 and not owned(number):
+                if readable(number):
+                    return base._accept(self)
+            else:
+                try:
+                    return at_once(self, base._accept, (), False)
+                except BlockingIOError:
+                    pass
             block(self, READ, &deadline)
 
 
@@ -340,9 +324,7 @@ cdef extern from "Python.h":
 
 cdef bint owned(int number):
     cdef Scheduler scheduler = get_scheduler()
-    if number < 0 or number >= len(scheduler.poller.table):
-        return False
-    cdef Descriptor descriptor = <Descriptor>scheduler.poller.table[number]
+    cdef Descriptor descriptor = scheduler.poller.known(number)
     return descriptor is not None and descriptor.owned
 
 
@@ -350,19 +332,11 @@ cdef int establish(object sock, object address) except -1:
     """Connect; returns the error's number, 0 for none."""
     cdef double deadline = 0, pause = 0.001
     cdef int64_t timeout = head(sock).sock_timeout
-    cdef int on = 1, off = 0, error, number = head(sock).sock_fd
+    cdef int error
     if timeout == 0:
         return base.connect_ex(sock, address)
     while True:
-        if timeout < 0:
-            ioctl(number, FIONBIO, &on)
-        head(sock).sock_timeout = 0
-        try:
-            error = base.connect_ex(sock, address)
-        finally:
-            head(sock).sock_timeout = timeout
-            if timeout < 0:
-                ioctl(number, FIONBIO, &off)
+        error = at_once(sock, base.connect_ex, (address,), False)
         if error == EAGAIN and head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
             # a UNIX listener whose backlog is full: nothing tells when it has room again
             if timeout > 0:

@@ -23,7 +23,9 @@ cdef double limit(bint blocking, object timeout) except? -2:
         if value != -1:
             raise ValueError("can't specify a timeout for a non-blocking call")
         return 0
-    if value < 0 and value != -1:
+    if value == -1:
+        return -1
+    if value < 0:
         raise ValueError("timeout value must be a non-negative number")
     if value > _thread.TIMEOUT_MAX:
         raise OverflowError("timeout value is too large")
@@ -48,20 +50,15 @@ cdef class Lock:
     def __cinit__(self):
         self.waiters = WaitQueue()
 
-    def acquire(self, bint blocking=True, timeout=-1) -> bool:
-        """Take the lock, waiting at most `timeout` seconds (-1: as long as it takes). True if it was taken."""
-        cdef double seconds
-        if blocking and timeout == -1:
-            if not self.held:
-                self.held = True
-                return True
-            get_scheduler().wait(self.waiters, -1, self)
-            return True
-        seconds = limit(blocking, timeout)
+    cdef bint take(self, double seconds) except -1:
         if not self.held:
             self.held = True
             return True
         return seconds != 0 and get_scheduler().wait(self.waiters, seconds, self) == 1
+
+    def acquire(self, bint blocking=True, timeout=-1) -> bool:
+        """Take the lock, waiting at most `timeout` seconds (-1: as long as it takes). True if it was taken."""
+        return self.take(limit(blocking, timeout))
 
     def release(self) -> None:
         """Hand the lock to the first who waits. RuntimeError if nobody holds it."""
@@ -75,11 +72,7 @@ cdef class Lock:
         return self.held
 
     def __enter__(self):
-        if not self.held:
-            self.held = True
-        else:
-            get_scheduler().wait(self.waiters, -1, self)
-        return True
+        return self.take(-1)
 
     def __exit__(self, *_):
         self.release()
@@ -109,28 +102,18 @@ cdef class RLock:
         if self.owner is me:
             self.count += 1
             return True
-        if self.owner is not None:
-            if seconds == 0 or not self.stand(scheduler, seconds):
-                return False
+        if self.owner is not None and (seconds == 0 or not scheduler.wait(self.waiters, seconds, self)):
+            return False
         self.owner = me
         self.count = 1
         return True
 
-    cdef bint stand(self, Scheduler scheduler, double seconds) except -1:
-        return scheduler.wait(self.waiters, seconds, self) == 1
-
     cdef int give(self) except -1:
         """Hand the lock on; the next owner is named at once, so that nobody finds it free."""
-        cdef Waiter waiter
-        while True:
-            waiter = self.waiters.take()
-            if waiter is None:
-                self.owner = None
-                return 0
-            if waiter.wake():
-                self.owner = <Fiber>waiter.fiber
-                self.count = 1
-                return 0
+        cdef Waiter waiter = self.waiters.wake_first()
+        self.owner = None if waiter is None else <Fiber>waiter.fiber
+        self.count = 1
+        return 0
 
     def acquire(self, bint blocking=True, timeout=-1) -> bool:
         """Take the lock (again), waiting at most `timeout` seconds (-1: as long as it takes). True if it was taken."""

@@ -24,7 +24,7 @@ from weft._core.greenlets cimport (
     PyMethodDef,
     raise_error,
 )
-from weft._core.scheduler cimport NEW, PARKED, READY, RUNNING, Fiber, Scheduler
+from weft._core.scheduler cimport NEW, Fiber, Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic, seconds
 from weft._core.waiting cimport WaitQueue
@@ -44,7 +44,6 @@ cdef extern from "Python.h":
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context)
     PyObject *PyObject_Call(PyObject *fn, PyObject *args, PyObject *kwargs)
-    PyObject *Py_None
     void PyErr_SetNone(object kind)
     bint PyCallable_Check(PyObject *o)
     bint PyFunction_Check(object o)
@@ -61,10 +60,6 @@ PyGreenlet_Import()
 cdef unsigned long long counter = 0
 cdef object NOTHING = 0
 cdef tuple EMPTY = ()
-
-
-cdef inline PyObject *call(PyObject *fn, PyObject *args, PyObject *kwargs) noexcept:
-    return PyObject_Call(fn, args, NULL if kwargs == Py_None else kwargs)
 
 
 cdef class Unseen:
@@ -130,7 +125,7 @@ cdef class Task(Fiber):
         else:
             self.context = PyContext_Copy(self.context)
             PyContext_Enter(self.context)
-            value = call(<PyObject *>self.fn, <PyObject *>self.args, <PyObject *>self.kwargs)
+            value = PyObject_Call(<PyObject *>self.fn, <PyObject *>self.args, NULL if self.kwargs is None else <PyObject *>self.kwargs)
             if PyContext_Exit(self.context) < 0:
                 Py_XDECREF(value)
                 value = NULL
@@ -203,7 +198,6 @@ cdef class Task(Fiber):
     cdef int wait_end(self, double timeout) except -1:
         """1 once the task has ended, 0 if `timeout` seconds passed before."""
         cdef Scheduler scheduler
-        cdef double deadline
         if self.ended:
             return 1
         scheduler = get_scheduler()

@@ -22,5 +22,6 @@ cdef class WaitQueue:
     cdef readonly Py_ssize_t size
     cdef void join(self, Waiter waiter) noexcept
     cdef Waiter take(self)
+    cdef Waiter wake_first(self)
     cdef bint wake_one(self)
     cdef int wake_all(self) except -1

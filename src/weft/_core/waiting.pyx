@@ -85,14 +85,18 @@ cdef class WaitQueue:
         waiter.unlink()
         return waiter
 
-    cdef bint wake_one(self):
-        """Wake the first who is still there; False if nobody is."""
+    cdef Waiter wake_first(self):
+        """Wake the first who is still there, and return it, so that it can be handed something; None if nobody is."""
         cdef Waiter waiter
         while self.head != NULL:
             waiter = self.take()
             if waiter.wake():
-                return True
-        return False
+                return waiter
+        return None
+
+    cdef bint wake_one(self):
+        """Wake the first who is still there; False if nobody is."""
+        return self.wake_first() is not None
 
     cdef int wake_all(self) except -1:
         while self.wake_one():
