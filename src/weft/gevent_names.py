@@ -5,7 +5,6 @@
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -122,15 +121,13 @@ def joinall(
 ) -> list[Greenlet]:
     """Wait until all (or `count`) have ended, at most `timeout` seconds; returns those that have."""
     waited = list(greenlets)
-    deadline = None if timeout is None else time.monotonic() + timeout
     tasks = {one._task: one for one in waited if one._task is not None}
     if count is None and not raise_error:
         weft.joinall(list(tasks), timeout)
         return [one for one in waited if one.dead]
     ended: list[Greenlet] = []
-    left = None if deadline is None else max(deadline - time.monotonic(), 0)
     try:
-        for task in weft.as_completed(list(tasks), left):
+        for task in weft.as_completed(list(tasks), timeout):
             one = tasks[task]
             ended.append(one)
             if raise_error and one.exception is not None:

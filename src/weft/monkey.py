@@ -33,6 +33,7 @@ PRELUDE = {"select": ("selectors",), "queue": ("queue",), "thread": ("concurrent
 
 importlib.import_module("weft.native")  # takes the originals before anything is patched
 originals: dict[tuple[str, str], Any] = {}
+ABSENT = object()
 
 
 def owner(dotted: str) -> Any:
@@ -42,6 +43,13 @@ def owner(dotted: str) -> Any:
     except ModuleNotFoundError:
         module, _, name = dotted.rpartition(".")
         return getattr(importlib.import_module(module), name)
+
+
+def original(target: Any, attribute: str) -> Any:
+    """What stands there now; of a class its own, unbound, or ABSENT where it inherits."""
+    if isinstance(target, type) and attribute != "__bases__":
+        return vars(target).get(attribute, ABSENT)
+    return getattr(target, attribute)
 
 
 def patch_all(
@@ -69,23 +77,24 @@ def patch_all(
         "queue": queue,
         "subprocess": subprocess,
     }
-    replaced: dict[int, str] = {}
-    for part, wanted in chosen.items():
-        if not wanted:
-            continue
+    parts = [part for part, wanted in chosen.items() if wanted]
+    for part in parts:
         for name in PRELUDE.get(part, ()):
             importlib.import_module(name)
-        for dotted, attributes in importlib.import_module(TWINS[part]).__patches__.items():
+    twins = [importlib.import_module(TWINS[part]) for part in parts]  # all of them before the first patch: each takes originals
+    replaced: dict[int, str] = {}
+    for twin in twins:
+        for dotted, attributes in twin.__patches__.items():
             target = owner(dotted)
             for attribute, value in attributes.items():
                 if (dotted, attribute) in originals:
                     continue
-                before = vars(target)[attribute] if isinstance(target, type) else getattr(target, attribute)
+                before = original(target, attribute)
                 originals[dotted, attribute] = before
                 setattr(target, attribute, value)
                 if not isinstance(target, type) and not isinstance(before, ModuleType) and not attribute.startswith("_"):
                     replaced[id(before)] = f"{dotted}.{attribute}"
-    late = sorted(captured(replaced))
+    late = sorted(captured(replaced)) if replaced else []
     if late:
         more = f" and {len(late) - 10} more" if len(late) > 10 else ""
         warnings.warn(
@@ -114,7 +123,7 @@ def is_patched(module: str, name: str | None = None) -> bool:
 
 def get_original(module: str, name: str) -> Any:
     """The standard library's own ``module.name``, patched or not. AttributeError if there is none."""
-    if (module, name) in originals:
+    if originals.get((module, name), ABSENT) is not ABSENT:
         return originals[module, name]
     return getattr(owner(module), name)
 
@@ -123,7 +132,10 @@ def unpatch_all() -> None:
     """Undo every patch. What the program has taken meanwhile keeps parking."""
     while originals:
         (dotted, attribute), before = originals.popitem()
-        setattr(owner(dotted), attribute, before)
+        if before is ABSENT:
+            delattr(owner(dotted), attribute)
+        else:
+            setattr(owner(dotted), attribute, before)
 
 
 @contextmanager

@@ -13,28 +13,41 @@ from typing import Any, Self
 from weft import native as _native
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
+from weft._core.task import sleep as _sleep
 
 _clock = _time.monotonic
-_READ = _standard.EPOLLIN | _standard.EPOLLPRI
-_WRITE = _standard.EPOLLOUT
+_READ = _standard.POLLIN | _standard.POLLPRI
+_WRITE = _standard.POLLOUT
+_LONGEST = 2**31 - 1  # milliseconds that poll(2) takes
+_PAUSES = 0.0005, 0.05  # seconds, the first and the longest, where the platform has no epoll
 
 
 class _Watch:
-    """An epoll object for the length of a call."""
+    """Descriptors to wait for together, for the length of a call: an epoll object; without one the caller looks again after growing pauses."""
 
     def __init__(self, interests: Iterable[tuple[int, int]]) -> None:
-        self.epoll = _standard_epoll()
+        self.pause, self.longest = _PAUSES
+        self.epoll = _native.epoll() if _native.epoll is not None else None
+        if self.epoll is None:
+            return
         merged: dict[int, int] = {}
         for number, events in interests:
             merged[number] = merged.get(number, 0) | events
         for number, events in merged.items():
             try:
-                self.epoll.register(number, events)
+                self.epoll.register(number, events)  # the bits of poll and of epoll are the same
             except PermissionError:
                 continue  # a regular file: always ready, the first look has said so
+            except BaseException:
+                self.close()
+                raise
 
     def wait(self, timeout: float | None) -> bool:
         """Park until something may be ready; False if `timeout` seconds passed before."""
+        if self.epoll is None:
+            _sleep(self.pause if timeout is None else min(self.pause, timeout))
+            self.pause = min(self.pause * 2, self.longest)
+            return timeout is None or timeout > 0
         try:
             _wait_readable(self.epoll.fileno(), timeout)
         except TimeoutError:
@@ -42,11 +55,10 @@ class _Watch:
         return True
 
     def close(self) -> None:
-        _closing(self.epoll.fileno())
-        self.epoll.close()
-
-
-_standard_epoll = _standard.epoll
+        """Close the epoll object."""
+        if self.epoll is not None:
+            _closing(self.epoll.fileno())
+            self.epoll.close()
 
 
 def _number(item: Any) -> int:
@@ -67,14 +79,14 @@ def select(  # type: ignore[no-redef]
     """As ``select.select``; the task is parked while nothing is ready."""
     if timeout is not None and timeout < 0:
         raise ValueError("timeout must be non-negative")
-    rlist, wlist, xlist = list(rlist), list(wlist), list(xlist)
+    rlist, wlist, xlist = (items if isinstance(items, list | tuple) else list(items) for items in (rlist, wlist, xlist))
     ready = _native.select(rlist, wlist, xlist, 0)
     if any(ready) or timeout == 0:
         return ready
     deadline = _deadline(timeout)
     interests = [(_number(item), _READ) for item in rlist]
     interests += [(_number(item), _WRITE) for item in wlist]
-    interests += [(_number(item), _standard.EPOLLPRI) for item in xlist]
+    interests += [(_number(item), _standard.POLLPRI) for item in xlist]
     watch = _Watch(interests)
     try:
         while watch.wait(_left(deadline)):
@@ -86,12 +98,15 @@ def select(  # type: ignore[no-redef]
     return ready
 
 
-class poll:  # type: ignore[no-redef]
-    """As ``select.poll``; waiting parks the task."""
+class _Poll:
+    """What ``poll()`` returns."""
 
-    def __init__(self) -> None:
-        self._real = _native.poll()
-        self._interests: dict[int, int] = {}
+    _real: Any
+    _interests: dict[int, int]
+    _polling: bool
+
+    def __new__(cls) -> Self:
+        raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
 
     def register(self, fd: Any, eventmask: int = _standard.POLLIN | _standard.POLLPRI | _standard.POLLOUT, /) -> None:
         """Watch `fd` for the events of `eventmask`."""
@@ -110,85 +125,107 @@ class poll:  # type: ignore[no-redef]
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """Wait for events, at most `timeout` milliseconds (None or negative: as long as it takes)."""
+        seconds = None
+        if timeout is not None and timeout >= 0:
+            if timeout > _LONGEST:
+                raise OverflowError("timeout is too large")
+            seconds = timeout / 1000
+        if self._polling:
+            raise RuntimeError("concurrent poll() invocation")
         ready = self._real.poll(0)
         if ready or timeout == 0:
             return ready
-        deadline = _deadline(None if timeout is None or timeout < 0 else timeout / 1000)
-        watch = _Watch(self._interests.items())  # the bits of poll and of epoll are the same
+        deadline = _deadline(seconds)
+        self._polling = True
         try:
-            while watch.wait(_left(deadline)):
-                ready = self._real.poll(0)
-                if ready:
-                    break
-        finally:
-            watch.close()
-        return ready
-
-
-class epoll:  # type: ignore[no-redef]
-    """As ``select.epoll``; waiting parks the task."""
-
-    def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
-        self._real = _standard_epoll(sizehint, flags)
-
-    @classmethod
-    def fromfd(cls, fd: int, /) -> Self:
-        """An epoll object of an existing descriptor."""
-        made = cls.__new__(cls)
-        made._real = _standard_epoll.fromfd(fd)
-        return made
-
-    @property
-    def closed(self) -> bool:
-        """True once it is closed."""
-        return self._real.closed
-
-    def fileno(self) -> int:
-        """The descriptor of the object itself."""
-        return self._real.fileno()
-
-    def register(self, fd: Any, eventmask: int = _READ | _WRITE) -> None:
-        """Watch `fd` for the events of `eventmask`."""
-        self._real.register(fd, eventmask)
-
-    def modify(self, fd: Any, eventmask: int) -> None:
-        """Change what `fd` is watched for."""
-        self._real.modify(fd, eventmask)
-
-    def unregister(self, fd: Any) -> None:
-        """Watch `fd` no more."""
-        self._real.unregister(fd)
-
-    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
-        """Wait for events, at most `timeout` seconds (None or negative: as long as it takes)."""
-        ready = self._real.poll(0, maxevents)
-        if ready or timeout == 0:
-            return ready
-        deadline = _deadline(None if timeout is None or timeout < 0 else timeout)
-        while not ready:
+            watch = _Watch(self._interests.items())
             try:
-                _wait_readable(self._real.fileno(), _left(deadline))
-            except TimeoutError:
-                break
-            ready = self._real.poll(0, maxevents)
+                while watch.wait(_left(deadline)):
+                    ready = self._real.poll(0)
+                    if ready:
+                        break
+            finally:
+                watch.close()
+        finally:
+            self._polling = False
         return ready
 
-    def close(self) -> None:
-        """Close the object; tasks that wait in it get ``OSError(EBADF)``."""
-        if not self._real.closed:
-            _closing(self._real.fileno())
-            self._real.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+def poll() -> _Poll:  # type: ignore[no-redef]
+    """As ``select.poll``; waiting parks the task."""
+    made = object.__new__(_Poll)
+    made._real = _native.poll()
+    made._interests = {}
+    made._polling = False
+    return made
 
 
-__patches__ = {
-    "select": {"select": select, "poll": poll, "epoll": epoll},
-    "selectors.SelectSelector": {"_select": staticmethod(select)},
-    "selectors.PollSelector": {"_selector_cls": poll},
-    "selectors.EpollSelector": {"_selector_cls": epoll},
-}
+if _native.epoll is not None:
+
+    class epoll:  # type: ignore[no-redef]
+        """As ``select.epoll``; waiting parks the task."""
+
+        def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
+            self._real = _native.epoll(sizehint, flags)
+
+        @classmethod
+        def fromfd(cls, fd: int, /) -> Self:
+            """An epoll object of an existing descriptor."""
+            made = cls.__new__(cls)
+            made._real = _native.epoll.fromfd(fd)
+            return made
+
+        @property
+        def closed(self) -> bool:
+            """True once it is closed."""
+            return self._real.closed
+
+        def fileno(self) -> int:
+            """The descriptor of the object itself."""
+            return self._real.fileno()
+
+        def register(self, fd: Any, eventmask: int = _READ | _WRITE) -> None:
+            """Watch `fd` for the events of `eventmask`."""
+            self._real.register(fd, eventmask)
+
+        def modify(self, fd: Any, eventmask: int) -> None:
+            """Change what `fd` is watched for."""
+            self._real.modify(fd, eventmask)
+
+        def unregister(self, fd: Any) -> None:
+            """Watch `fd` no more."""
+            self._real.unregister(fd)
+
+        def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+            """Wait for events, at most `timeout` seconds (None or negative: as long as it takes)."""
+            ready = self._real.poll(0, maxevents)
+            if ready or timeout == 0:
+                return ready
+            deadline = _deadline(None if timeout is None or timeout < 0 else timeout)
+            while not ready:
+                try:
+                    _wait_readable(self._real.fileno(), _left(deadline))
+                except TimeoutError:
+                    break
+                ready = self._real.poll(0, maxevents)
+            return ready
+
+        def close(self) -> None:
+            """Close the object; tasks that wait in it get ``OSError(EBADF)``."""
+            if not self._real.closed:
+                _closing(self._real.fileno())
+                self._real.close()
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+
+__patches__: dict[str, dict[str, object]] = {"select": {"select": select, "poll": poll}}
+if _native.epoll is not None:
+    __patches__["select"]["epoll"] = epoll
+    __patches__["selectors.EpollSelector"] = {"_selector_cls": epoll}
+__patches__["selectors.SelectSelector"] = {"_select": staticmethod(select)}
+__patches__["selectors.PollSelector"] = {"_selector_cls": staticmethod(poll)}

@@ -26,6 +26,7 @@ class socket(SocketCalls, standard.socket):
     """``socket.socket``, parking the task where the standard one blocks the thread."""
 
     __slots__ = ()
+    __new__ = _socket.socket.__new__  # by the order of the bases it would be that of SocketCalls, which refuses subclasses
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         super().__init__(family, type, proto, fileno)

@@ -1,13 +1,13 @@
 """The cooperative twin of ``ssl``: the same names; a handshake, a read and a write park the task.
 
-Nothing of the standard module is replaced by a subclass of the same name (its properties call ``super(SSLContext, SSLContext)`` and would
-recurse): patching sets ``ssl.SSLContext.sslsocket_class``, so that every context, whoever imported it and when, makes sockets that park.
+No class of the standard module is replaced by a subclass of the same name (the properties of its contexts call ``super(SSLContext,
+SSLContext)`` and would recurse). Patching gives ``ssl.SSLSocket`` itself the methods that park, and weft's socket as its base: contexts, sockets
+and subclasses of both park, whoever imported them and when.
 
 While the TLS object lives, the interpreter's timeout field is 0 and the descriptor does not block, so that OpenSSL never waits; the timeout
 that the program set is kept beside it. ``unwrap`` gives both back.
 """
 
-import _socket
 import ssl as standard
 import time
 from ssl import *  # noqa: F403  # the twin has the standard module's names, whatever they are in this version
@@ -28,19 +28,18 @@ def _timed_out(method: Any) -> TimeoutError:
 class SSLSocket(standard.SSLSocket, socket):
     """``ssl.SSLSocket``, parking the task where the standard one blocks the thread."""
 
-    __new__ = _socket.socket.__new__  # by the order of the bases it would be that of SocketCalls, which makes no subclass of SSLSocket
     _patience: float | None
 
     def settimeout(self, value: float | None, /) -> None:
         """As ``socket.settimeout``."""
-        super().settimeout(value)
-        self._patience = super().gettimeout()
+        socket.settimeout(self, value)
+        self._patience = socket.gettimeout(self)
         if self._sslobj is not None:
-            super().settimeout(0)
+            socket.settimeout(self, 0)
 
     def gettimeout(self) -> float | None:
         """As ``socket.gettimeout``."""
-        return self._patience if "_patience" in self.__dict__ else super().gettimeout()
+        return self._patience if "_patience" in self.__dict__ else socket.gettimeout(self)
 
     @property
     def timeout(self) -> float | None:
@@ -58,9 +57,9 @@ class SSLSocket(standard.SSLSocket, socket):
     def _cooperate(self, method: Any, *args: Any) -> Any:
         """Call a method of the TLS object, and park for what it wants. The timeout counts for the whole call."""
         patience = self.gettimeout()
-        if super().gettimeout() != 0:
+        if socket.gettimeout(self) != 0:
             self._patience = patience
-            super().settimeout(0)
+            socket.settimeout(self, 0)
         deadline = None
         while True:
             try:
@@ -109,7 +108,7 @@ class SSLSocket(standard.SSLSocket, socket):
         """Send `data`; returns how many of its bytes were taken."""
         self._checkClosed()
         if self._sslobj is None:
-            return super().send(data, flags)
+            return socket.send(self, data, flags)
         if flags != 0:
             raise ValueError(f"non-zero flags not allowed in calls to send() on {self.__class__}")
         return self._cooperate(self._sslobj.write, data)
@@ -142,14 +141,17 @@ class SSLSocket(standard.SSLSocket, socket):
             raise ValueError("can't connect in server-side mode")
         if self._connected or self._sslobj is not None:
             raise ValueError("attempt to connect already-connected SSLSocket!")
-        error = socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr)
-        if error:
-            return error
         self._sslobj = self.context._wrap_socket(self, False, self.server_hostname, owner=self, session=self._session)
-        self._connected = True
-        if self.do_handshake_on_connect:
-            self.do_handshake()
-        return error
+        try:
+            error = socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr)
+            if not error:
+                self._connected = True
+                if self.do_handshake_on_connect:
+                    self.do_handshake()
+            return error
+        except (OSError, ValueError):
+            self._sslobj = None
+            raise
 
     def accept(self) -> tuple["SSLSocket", Any]:
         """Wait for a connection and shake hands; returns the new TLS socket and the peer's address."""
@@ -176,7 +178,8 @@ def create_default_context(*args: Any, **kwargs: Any) -> standard.SSLContext:
     return context
 
 
-__patches__ = {
+PARKING = {name: value for name, value in vars(SSLSocket).items() if callable(value) or isinstance(value, property)}
+__patches__: dict[str, dict[str, Any]] = {
     "ssl": {"create_connection": create_connection},
-    "ssl.SSLContext": {"sslsocket_class": SSLSocket},
+    "ssl.SSLSocket": {"__bases__": (socket,), **PARKING},
 }

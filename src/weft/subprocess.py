@@ -15,7 +15,6 @@ from weft._core.descriptors import wait_readable as _wait_readable
 from weft._core.descriptors import wait_writable as _wait_writable
 from weft._core.task import sleep as _sleep
 
-_FOREVER = 1e9  # seconds: with a timeout, communicate always takes the way that parks
 _ATOMIC = 4096  # bytes that a pipe which is writable takes without blocking (PIPE_BUF)
 _PAUSES = 0.0005, 0.05  # seconds, the first and the longest
 
@@ -71,7 +70,6 @@ class _Files:
 
 
 _standard_wait = _standard.Popen._wait  # type: ignore[attr-defined]
-_standard_communicate = _standard.Popen.communicate
 
 
 def _wait(self: Any, timeout: float | None) -> Any:
@@ -92,7 +90,7 @@ def _wait(self: Any, timeout: float | None) -> Any:
 
 
 def _look(self: Any, timeout: float | None) -> None:
-    left = _FOREVER if timeout is None else timeout
+    left = float("inf") if timeout is None else timeout
     pause, longest = _PAUSES
     while self.poll() is None:
         if left <= 0:
@@ -102,13 +100,7 @@ def _look(self: Any, timeout: float | None) -> None:
         pause = min(pause * 2, longest)
 
 
-def _communicate(self: Any, input: Any = None, timeout: float | None = None) -> Any:
-    return _standard_communicate(self, input, _FOREVER if timeout is None else timeout)
-
-
-_communicate.__doc__ = _standard_communicate.__doc__
-
 __patches__ = {
     "subprocess": {"io": _Files()},
-    "subprocess.Popen": {"_wait": _wait, "communicate": _communicate},
+    "subprocess.Popen": {"_wait": _wait},
 }

@@ -180,3 +180,23 @@ def test_a_lock_that_nobody_can_release_is_a_deadlock(run_python: Run) -> None:
     assert "DeadlockError" in done.stderr
     assert "main" in done.stderr
     assert "weft.Lock" in done.stderr
+
+
+def test_a_task_cancelled_while_it_retakes_the_lock_of_a_condition() -> None:
+    condition = weft.Condition()
+
+    def wait() -> None:
+        with condition:
+            condition.wait()
+
+    task = weft.spawn(wait)
+    weft.sleep(0)
+    with condition:
+        condition.notify()
+        weft.sleep(0)
+        task.cancel()
+        weft.sleep(0)
+    task.join(5)
+    assert task.cancelled()
+    with condition:  # nobody kept the lock
+        pass

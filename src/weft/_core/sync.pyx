@@ -314,11 +314,12 @@ cdef class Condition:
     def retake(self, saved, bint restore):
         """Take the lock again, whatever the task is interrupted with: the caller's ``with`` releases it."""
         interruption = None
-        cdef Scheduler scheduler = get_scheduler()
-        cdef bint cancelling = scheduler.current.cancelling
-        scheduler.current.cancelling = False
+        cdef Fiber me = get_scheduler().current
+        cdef bint cancelling = False
         try:
             while True:
+                cancelling = cancelling or me.cancelling
+                me.cancelling = False  # a cancellation comes again at each wait; here it has to wait itself
                 try:
                     if restore:
                         self.lock._acquire_restore(saved)
@@ -328,7 +329,7 @@ cdef class Condition:
                 except BaseException as error:
                     interruption = error
         finally:
-            scheduler.current.cancelling = scheduler.current.cancelling or cancelling
+            me.cancelling = me.cancelling or cancelling
         if interruption is not None:
             raise interruption
 

@@ -1,6 +1,6 @@
-"""An embedded site whose pages answer slowly, over HTTP and HTTPS: ``python -m weft.demo.site SCALE [CHAIN KEY]``.
+"""An embedded site whose pages answer slowly, over HTTP and HTTPS: ``python -m weft.demo.site SCALE CHAIN KEY``.
 
-It prints its two ports (0 for HTTPS if it was given no certificate) and serves until its standard input ends. It is itself a plain
+It prints its two ports and serves until its standard input ends. It is itself a plain
 blocking server on weft: a task a connection, on the standard library's request handler.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import weft
 from weft import socket
-from weft.ssl import SSLSocket
+from weft.ssl import SSLContext
 
 __all__ = ["PAGES", "SLOWEST"]
 
@@ -64,15 +64,11 @@ def main() -> None:
     Handler.scale = float(sys.argv[1])
     plain = socket.create_server(("127.0.0.1", 0))
     weft.spawn(serve, plain, None)
-    secure_port = 0
-    if len(sys.argv) > 2:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.sslsocket_class = SSLSocket
-        context.load_cert_chain(*sys.argv[2:4])
-        secure = socket.create_server(("127.0.0.1", 0))
-        secure_port = secure.getsockname()[1]
-        weft.spawn(serve, secure, context)
-    print(plain.getsockname()[1], secure_port, flush=True)
+    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*sys.argv[2:4])
+    secure = socket.create_server(("127.0.0.1", 0))
+    weft.spawn(serve, secure, context)
+    print(plain.getsockname()[1], secure.getsockname()[1], flush=True)
     weft.wait_readable(0)
     os._exit(0)
 
