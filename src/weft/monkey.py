@@ -8,6 +8,9 @@ No twin knows this module.
 """
 
 import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import sys
 import warnings
 from collections.abc import Iterator
@@ -27,12 +30,19 @@ TWINS = {
     "select": "weft.select",
     "thread": "weft.threading",
     "queue": "weft.queue",
+    "os": "weft.os",
+    "signal": "weft.signal",
     "subprocess": "weft.subprocess",
+    "stdin": "weft.stdin",
+    "asyncio": "weft.asyncio",
+    "multiprocessing": "weft.multiprocessing",
 }
 PRELUDE = {"select": ("selectors",), "queue": ("queue",), "thread": ("concurrent.futures.thread",)}  # what must be there to be patched
+LATER = {"asyncio": "asyncio.events", "multiprocessing": "multiprocessing.synchronize"}  # patched when it is imported: it costs too much else
 
 importlib.import_module("weft.native")  # takes the originals before anything is patched
 originals: dict[tuple[str, str], Any] = {}
+applied: list[ModuleType] = []  # the twins
 ABSENT = object()
 
 
@@ -61,39 +71,33 @@ def patch_all(
     select: bool = True,
     thread: bool = True,
     queue: bool = True,
+    os: bool = True,
+    signal: bool = True,
     subprocess: bool = True,
+    stdin: bool = True,
+    asyncio: bool = True,
+    multiprocessing: bool = True,
 ) -> None:
     """Replace what blocks in the standard library by what parks; each argument chooses a part. Twice is as good as once.
 
     Warns with LatePatchWarning if a module that is not of the standard library has taken an original already: call this first of all.
     """
-    chosen = {
-        "time": time,
-        "socket": socket,
-        "dns": dns,
-        "ssl": ssl,
-        "select": select,
-        "thread": thread,
-        "queue": queue,
-        "subprocess": subprocess,
-    }
-    parts = [part for part, wanted in chosen.items() if wanted]
-    for part in parts:
+    chosen = locals()
+    parts = [part for part in TWINS if chosen[part]]
+    now = [part for part in parts if part not in LATER or LATER[part] in sys.modules]
+    for part in now:
         for name in PRELUDE.get(part, ()):
             importlib.import_module(name)
-    twins = [importlib.import_module(TWINS[part]) for part in parts]  # all of them before the first patch: each takes originals
+    twins = [importlib.import_module(TWINS[part]) for part in now]  # all of them before the first patch: each takes originals
     replaced: dict[int, str] = {}
     for twin in twins:
-        for dotted, attributes in twin.__patches__.items():
-            target = owner(dotted)
-            for attribute, value in attributes.items():
-                if (dotted, attribute) in originals:
-                    continue
-                before = original(target, attribute)
-                originals[dotted, attribute] = before
-                setattr(target, attribute, value)
-                if not isinstance(target, type) and not isinstance(before, ModuleType) and not attribute.startswith("_"):
-                    replaced[id(before)] = f"{dotted}.{attribute}"
+        replaced |= apply(twin)
+    later = {LATER[part]: TWINS[part] for part in parts if part not in now}
+    if later and not any(isinstance(finder, Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, Finder())
+    for finder in sys.meta_path:
+        if isinstance(finder, Finder):
+            finder.twins |= later
     late = sorted(captured(replaced)) if replaced else []
     if late:
         more = f" and {len(late) - 10} more" if len(late) > 10 else ""
@@ -102,6 +106,62 @@ def patch_all(
             LatePatchWarning,
             stacklevel=2,
         )
+
+
+def apply(twin: ModuleType) -> dict[int, str]:
+    """Put what `twin` offers in its place. Returns the names of the functions and classes that it replaced, by the identity of the original."""
+    replaced: dict[int, str] = {}
+    for dotted, attributes in twin.__patches__.items():
+        target = owner(dotted)
+        for attribute, value in attributes.items():
+            if (dotted, attribute) in originals:
+                continue
+            before = original(target, attribute)
+            originals[dotted, attribute] = before
+            setattr(target, attribute, value)
+            if not isinstance(target, type) and not isinstance(before, ModuleType) and not attribute.startswith("_"):
+                replaced[id(before)] = f"{dotted}.{attribute}"
+    if twin not in applied:
+        applied.append(twin)
+        if hasattr(twin, "_patched"):
+            twin._patched()
+    return replaced
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Applies a twin as soon as the module is imported that it patches."""
+
+    def __init__(self) -> None:
+        self.twins: dict[str, str] = {}
+
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
+        """The module's own spec, with a loader that patches it."""
+        twin = self.twins.pop(fullname, None)
+        spec = None if twin is None else importlib.util.find_spec(fullname)
+        if twin is not None and spec is not None and spec.loader is not None:
+            spec.loader = Loader(spec.loader, twin)
+        return spec
+
+
+class Loader(importlib.abc.Loader):
+    """Loads a module as its own loader does, and then patches it."""
+
+    def __init__(self, own: Any, twin: str) -> None:
+        self.own = own
+        self.twin = twin
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """As its own loader."""
+        created: ModuleType | None = self.own.create_module(spec)
+        return created
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As its own loader; then the patches."""
+        if module.__spec__ is not None:
+            module.__spec__.loader = self.own
+        module.__loader__ = self.own
+        self.own.exec_module(module)
+        apply(importlib.import_module(self.twin))
 
 
 def captured(replaced: dict[int, str]) -> Iterator[str]:
@@ -130,6 +190,11 @@ def get_original(module: str, name: str) -> Any:
 
 def unpatch_all() -> None:
     """Undo every patch. What the program has taken meanwhile keeps parking."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Finder)]
+    while applied:
+        twin = applied.pop()
+        if hasattr(twin, "_unpatched"):
+            twin._unpatched()
     while originals:
         (dotted, attribute), before = originals.popitem()
         if before is ABSENT:

@@ -1,6 +1,7 @@
 """The cooperative twin of ``select``: ``select``, ``poll`` and ``epoll`` park the task.
 
-Each asks the operating system once without waiting. With nothing ready, the descriptors stand in an epoll object of their own, which can
+Each asks the operating system once without waiting. With something ready it gives way to the others once, so that a loop which always
+finds something starves nobody. With nothing ready, the descriptors stand in an epoll object of their own, which can
 itself be waited for: one wait, however many descriptors.
 """
 
@@ -10,9 +11,11 @@ from collections.abc import Iterable
 from select import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
 from typing import Any, Self
 
+from weft.builtin import stands_for as _stands_for
 from weft import native as _native
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
+from weft._core.task import give_way as _give_way
 from weft._core.task import sleep as _sleep
 
 _clock = _time.monotonic
@@ -73,6 +76,7 @@ def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(deadline - _clock(), 0)
 
 
+@_stands_for(_standard)
 def select(  # type: ignore[no-redef]
     rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
 ) -> tuple[list[Any], list[Any], list[Any]]:
@@ -82,6 +86,7 @@ def select(  # type: ignore[no-redef]
     rlist, wlist, xlist = (items if isinstance(items, list | tuple) else list(items) for items in (rlist, wlist, xlist))
     ready = _native.select(rlist, wlist, xlist, 0)
     if any(ready) or timeout == 0:
+        _give_way()
         return ready
     deadline = _deadline(timeout)
     interests = [(_number(item), _READ) for item in rlist]
@@ -134,6 +139,7 @@ class _Poll:
             raise RuntimeError("concurrent poll() invocation")
         ready = self._real.poll(0)
         if ready or timeout == 0:
+            _give_way()
             return ready
         deadline = _deadline(seconds)
         self._polling = True
@@ -151,6 +157,7 @@ class _Poll:
         return ready
 
 
+@_stands_for(_standard)
 def poll() -> _Poll:  # type: ignore[no-redef]
     """As ``select.poll``; waiting parks the task."""
     made = object.__new__(_Poll)
@@ -200,6 +207,7 @@ if _native.epoll is not None:
             """Wait for events, at most `timeout` seconds (None or negative: as long as it takes)."""
             ready = self._real.poll(0, maxevents)
             if ready or timeout == 0:
+                _give_way()
                 return ready
             deadline = _deadline(None if timeout is None or timeout < 0 else timeout)
             while not ready:

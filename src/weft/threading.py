@@ -11,11 +11,14 @@ from collections.abc import Callable
 from threading import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
+from weft.builtin import stands_for as _stands_for
+from weft._core.errors import Cancelled as _Cancelled
 from weft._core.local import local  # type: ignore[assignment]
 from weft._core.sync import Event as _Event
 from weft._core.sync import Lock, RLock  # type: ignore[assignment]
 from weft._core.task import current_task as _current_task
 from weft._core.task import get_ident, is_main
+from weft._core.task import write_unraisable as _write_unraisable
 from weft._core.task import spawn as _spawn
 
 _sentinels: dict[int, Lock] = {}
@@ -24,17 +27,34 @@ _standard_current_thread = _standard.current_thread
 _standard_shutdown = getattr(_standard_thread, "_shutdown", None)
 
 
-def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+_running = 0  # tasks that were started as threads and have not ended
+
+
+def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any], handle: "_ThreadHandle | None" = None) -> None:
+    global _running
+    _running += 1
     try:
         function(*args, **kwargs)
-    except SystemExit:
-        return  # ends this thread alone
+    except (SystemExit, _Cancelled):
+        pass  # ends this thread alone
+    except BaseException as error:
+        _write_unraisable(error, "in thread started by", function)
     finally:
+        _running -= 1
         sentinel = _sentinels.pop(get_ident(), None)
         if sentinel is not None and sentinel.locked():
             sentinel.release()
+        if handle is not None:
+            handle._end()
 
 
+@_stands_for(_standard_thread)
+def _count() -> int:
+    """How many threads run that were started: ``_thread._count``."""
+    return _running
+
+
+@_stands_for(_standard_thread)
 def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, /) -> int:
     """Start a task that calls ``function(*args, **kwargs)``; returns its number. Errors as ``_thread.start_new_thread``."""
     if not callable(function):
@@ -48,11 +68,7 @@ def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwa
     return id(task)
 
 
-def allocate_lock() -> Lock:
-    """A lock that parks the task: ``threading.Lock``."""
-    return Lock()
-
-
+@_stands_for(_standard_thread)
 def _set_sentinel() -> Lock:
     lock = Lock()
     _sentinels[get_ident()] = lock
@@ -63,35 +79,44 @@ class _ThreadHandle:
     """What 3.13's threads are joined by."""
 
     def __init__(self) -> None:
-        self.ident: int | None = None
+        self.ident = 0
+        self._started = False
         self._ended = _Event()
 
     def is_done(self) -> bool:
         return self._ended.is_set()
 
-    def _set_done(self) -> None:
+    def _end(self) -> None:
         self._ended.set()
+        _handles.discard(self)
 
-    def join(self, timeout: float | None = None) -> None:
+    def _set_done(self) -> None:
+        if not self._started:
+            raise RuntimeError("thread not started")
+        self._end()
+
+    def join(self, timeout: float | None = None, /) -> None:
+        if not self._started:
+            raise RuntimeError("thread not started")
         if self.ident == get_ident() and not self.is_done():
             raise RuntimeError("Cannot join current thread")
         self._ended.wait(None if timeout is None or timeout < 0 else timeout)
 
+    def __repr__(self) -> str:
+        return f"<_ThreadHandle object: ident={self.ident}>"
+
 
 def _start_joinable_thread(function: Callable[[], object], handle: _ThreadHandle | None = None, daemon: bool = True) -> _ThreadHandle:
+    if not callable(function):
+        raise TypeError("thread function must be callable")
+    if handle is not None and not isinstance(handle, _ThreadHandle):
+        raise TypeError("'handle' must be a _ThreadHandle")
     started = _ThreadHandle() if handle is None else handle
-    if started.ident is not None:
+    if started._started:
         raise RuntimeError("thread already started")
-
-    def run() -> None:
-        try:
-            _run(function, (), {})
-        finally:
-            started._set_done()
-            _handles.discard(started)
-
-    task = _spawn(run)
+    task = _spawn(_run, function, (), {}, started)
     task.name = getattr(function, "__qualname__", repr(function))
+    started._started = True
     started.ident = id(task)
     if not daemon:
         _handles.add(started)
@@ -101,6 +126,7 @@ def _start_joinable_thread(function: Callable[[], object], handle: _ThreadHandle
 def _make_thread_handle(ident: int) -> _ThreadHandle:
     handle = _ThreadHandle()
     handle.ident = ident
+    handle._started = True
     return handle
 
 
@@ -125,7 +151,7 @@ def current_thread() -> _standard.Thread:  # type: ignore[no-redef]
 
 _ours: dict[str, object] = {
     "_CRLock": RLock,
-    "_allocate_lock": allocate_lock,
+    "_allocate_lock": Lock,
     "_set_sentinel": _set_sentinel,
     "_start_joinable_thread": _start_joinable_thread,
     "_start_new_thread": start_new_thread,
@@ -143,11 +169,12 @@ _below: dict[str, object] = {
     "LockType": Lock,
     "RLock": RLock,
     "_ThreadHandle": _ThreadHandle,
+    "_count": _count,
     "_local": local,
     "_make_thread_handle": _make_thread_handle,
     "_set_sentinel": _set_sentinel,
-    "allocate": allocate_lock,
-    "allocate_lock": allocate_lock,
+    "allocate": Lock,
+    "allocate_lock": Lock,
     "get_ident": get_ident,
     "lock": Lock,
     "start_joinable_thread": _start_joinable_thread,

@@ -41,6 +41,7 @@ cdef bint nobody_else():
         return False
     for number in _signal.valid_signals():
         handler = _signal.getsignal(number)
+        handler = getattr(handler, "program", handler)
         if callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int):
             return False
     return True

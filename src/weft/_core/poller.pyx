@@ -275,12 +275,26 @@ cdef class PollPoller(Poller):
         return 0
 
 
-cdef bint readable(int number):
-    """Whether descriptor `number` has something to read now."""
+cdef bint is_ready(int number, short events):
     cdef pollfd look
     look.fd = number
-    look.events = POLLIN
+    look.events = events
     return poll(&look, 1, 0) != 0
+
+
+cdef bint readable(int number):
+    """Whether descriptor `number` has something to read now."""
+    return is_ready(number, POLLIN)
+
+
+def is_readable(int number) -> bool:
+    """True if reading descriptor `number` would not block now: there is something, or its end, or an error."""
+    return is_ready(number, POLLIN)
+
+
+def is_writable(int number) -> bool:
+    """True if descriptor `number` would take something now, or fail."""
+    return is_ready(number, POLLOUT)
 
 
 cdef Poller make_poller():

@@ -22,6 +22,7 @@ cdef class Fiber(Runnable):
     cdef State state
     cdef bint cancelling
     cdef bint signalled
+    cdef object loop
     cdef int run(self) except -1
     cdef int interrupt(self, object exception) except -1
     cdef void give_up(self) noexcept
@@ -39,6 +40,7 @@ cdef class Scheduler:
     cdef Fiber starting
     cdef Fiber following
     cdef list idle
+    cdef list errands
     cdef object launcher
     cdef object creator
     cdef void *newest
@@ -51,6 +53,7 @@ cdef class Scheduler:
     cdef void release(self, Fiber fiber) noexcept
     cdef int park(self, Waiter waiter, double timeout, object reason) except -1
     cdef int pause(self) except -1
+    cdef int give_way(self) except -1
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1
     cdef int set_deadline(self, Fiber fiber, Waiter waiter, double deadline) except -1
     cdef int deliver(self, Fiber fiber, Waiter waiter) except -1

@@ -68,6 +68,7 @@ cdef enum:
     IDLE = 1024  # workers kept for the next tasks, 16 KiB of address space and about 6 KB of memory each
 
 cdef object main_type = None
+cdef object loop_setter = None
 cdef object find_deadlock = None
 
 
@@ -124,6 +125,11 @@ work_definition.ml_meth = <PyCFunction><void *>work
 work_definition.ml_flags = METH_NOARGS
 
 
+cdef void set_loop(object loop) noexcept:
+    """Tell asyncio which event loop runs now: each fiber has its own."""
+    loop_setter(loop)
+
+
 @cython.final
 cdef class Scheduler:
     """The run queue, the timers, the poller and the workers of one OS thread."""
@@ -133,6 +139,7 @@ cdef class Scheduler:
         self.timers = TimerHeap()
         self.poller = make_poller()
         self.idle = []
+        self.errands = []
 
     cdef int adopt(self, Fiber fiber) except -1:
         """Put a new fiber into the registry."""
@@ -167,6 +174,8 @@ cdef class Scheduler:
         cdef int outcome
         if fiber.cancelling or fiber.pending is not None:
             return self.deliver(fiber, waiter)
+        if fiber.signalled and self.handle_signals(fiber, waiter):
+            return 1
         if waiter is not None:
             if waiter.woken:
                 return 1
@@ -194,12 +203,12 @@ cdef class Scheduler:
                 if waiter is not None:
                     waiter.leave()
                 return -1
+            if fiber.signalled and self.handle_signals(fiber, waiter):
+                return 1
             if waiter is not None and waiter.woken:
                 return 1
             if fiber.cancelling or fiber.pending is not None:
                 return self.deliver(fiber, waiter)
-            if fiber.signalled and self.handle_signals(fiber, waiter):
-                return 1
             if (deadline >= 0 and monotonic() >= deadline) or (waiter is not None and waiter.gone):
                 if waiter is not None:
                     waiter.leave()
@@ -227,7 +236,10 @@ cdef class Scheduler:
         fiber.signalled = False
         try:
             PyErr_CheckSignals()
+            while self.errands:
+                self.errands.pop(0)()
         except BaseException as error:
+            fiber.signalled = bool(self.errands)
             if waiter is None or not waiter.woken:
                 if waiter is not None:
                     waiter.leave()
@@ -259,6 +271,15 @@ cdef class Scheduler:
             self.handle_signals(fiber, None)
         return 0
 
+    cdef int give_way(self) except -1:
+        """``pause`` that raises nothing: what the fiber is interrupted with comes at its next wait."""
+        cdef Fiber fiber = self.current
+        fiber.state = READY
+        self.ready.push(fiber)
+        cdef int outcome = self.leave(fiber)
+        fiber.state = RUNNING
+        return outcome
+
     cdef int leave(self, Fiber fiber) noexcept:
         """Switch from `fiber`, the current one, to whoever is next; returns when somebody switches back. -1 with an error set.
 
@@ -271,10 +292,14 @@ cdef class Scheduler:
             self.following = None
             return 0
         fiber.greenlet = self.where(fiber)
+        if fiber.loop is not None:
+            set_loop(None)
         outcome = self.switch()
         Py_XDECREF(<PyObject *>fiber.greenlet)
         fiber.greenlet = NULL
         self.current = fiber
+        if fiber.loop is not None:
+            set_loop(fiber.loop)
         if outcome == NULL:
             return -1
         Py_XDECREF(outcome)
@@ -490,3 +515,9 @@ def set_deadlock_finder(find):
     """Who is asked before the main thread waits for nothing at all: ``find(scheduler)`` returns an error for its main fiber, or None."""
     global find_deadlock
     find_deadlock = find
+
+
+def set_loop_setter(setter):
+    """Who tells asyncio which event loop runs: ``setter(loop)``, a function of C that runs no Python code."""
+    global loop_setter
+    loop_setter = setter

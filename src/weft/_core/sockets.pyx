@@ -78,6 +78,7 @@ cdef int block(object sock, int direction, double *deadline) except -1:
     cdef int64_t timeout = head(sock).sock_timeout
     cdef double left = -1
     if timeout == 0:
+        get_scheduler().give_way()  # a task that asks again and again starves nobody
         raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
     if timeout > 0:
         if deadline[0] == 0:

@@ -6,14 +6,30 @@ Invariants:
 - A waiter that was woken owns what it was handed, even if its timeout came too (see waiting).
 - Everything works between tasks and between OS threads: each thread's scheduler parks its own task, and waking goes through its door.
 - Releasing and setting run no Python code, so a finalizer may do it.
+- A task that takes locks and never waits (it polls a queue, say) gives way now and then, so that it starves nobody.
 """
 
+cimport cython
 from weft._core.scheduler cimport Fiber, Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 
 import _thread
+
+
+cdef enum:
+    FAIR = 1024  # locks taken between two times of giving way
+
+cdef unsigned long taken = 0
+
+
+cdef inline int be_fair() except -1:
+    global taken
+    taken += 1
+    if taken % FAIR == 0:
+        get_scheduler().give_way()
+    return 0
 
 
 cdef double limit(bint blocking, object timeout) except? -2:
@@ -40,6 +56,7 @@ cdef double patience(object timeout) except? -2:
     return value if value > 0 else 0
 
 
+@cython.final
 cdef class Lock:
     """A lock that parks the task: ``threading.Lock``."""
 
@@ -50,7 +67,11 @@ cdef class Lock:
     def __cinit__(self):
         self.waiters = WaitQueue()
 
+    def __init__(self):
+        """No arguments."""
+
     cdef bint take(self, double seconds) except -1:
+        be_fair()
         if not self.held:
             self.held = True
             return True
@@ -82,7 +103,7 @@ cdef class Lock:
         self.waiters = WaitQueue()
 
     def __repr__(self):
-        return f"<{'locked' if self.held else 'unlocked'} weft.Lock at {id(self):#x}, {self.waiters.size} waiting>"
+        return f"<{'locked' if self.held else 'unlocked'} weft.Lock object at {id(self):#x}, {self.waiters.size} waiting>"
 
 
 cdef class RLock:
@@ -102,6 +123,7 @@ cdef class RLock:
         if self.owner is me:
             self.count += 1
             return True
+        be_fair()
         if self.owner is not None and (seconds == 0 or not scheduler.wait(self.waiters, seconds, self)):
             return False
         self.owner = me
@@ -160,7 +182,9 @@ cdef class RLock:
         self.waiters = WaitQueue()
 
     def __repr__(self):
-        return f"<{'unlocked' if self.owner is None else 'locked'} weft.RLock at {id(self):#x}, owner {self.owner}, count {self.count if self.owner is not None else 0}>"
+        if self.owner is None:
+            return f"<unlocked weft.RLock object at {id(self):#x}>"
+        return f"<locked weft.RLock object owner={self.owner} count={self.count} at {id(self):#x}, {self.waiters.size} waiting>"
 
 
 cdef class Semaphore:

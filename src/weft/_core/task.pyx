@@ -45,6 +45,7 @@ cdef extern from "Python.h":
     int PyContext_Exit(object context)
     PyObject *PyObject_Call(PyObject *fn, PyObject *args, PyObject *kwargs)
     void PyErr_SetNone(object kind)
+    void PyErr_SetObject(PyObject *kind, PyObject *error)
     bint PyCallable_Check(PyObject *o)
     bint PyFunction_Check(object o)
     ctypedef struct PyFunctionObject:
@@ -54,6 +55,17 @@ cdef extern from "Python.h":
     void PyObject_GC_Track(PyObject *o)
     Py_ssize_t Py_REFCNT(object o)
     unsigned long PyThread_get_thread_ident()
+
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX >= 0x030D0000
+    static void weft_write_unraisable(const char *what, PyObject *where) { PyErr_FormatUnraisable("Exception ignored %s %R", what, where); }
+    #else
+    extern void _PyErr_WriteUnraisableMsg(const char *message, PyObject *object);
+    static void weft_write_unraisable(const char *what, PyObject *where) { _PyErr_WriteUnraisableMsg(what, where); }
+    #endif
+    """
+    void weft_write_unraisable(const char *what, PyObject *where)
 
 PyGreenlet_Import()
 
@@ -355,6 +367,33 @@ def is_main() -> bool:
     """True in the main task of an OS thread."""
     cdef Scheduler scheduler = get_scheduler()
     return scheduler.current is scheduler.main
+
+
+def run_in_main(errand) -> None:
+    """Let the main task of this OS thread call ``errand()``, soon: it need not be waiting. For signal handlers: the current task gives way."""
+    cdef Scheduler scheduler = get_scheduler()
+    scheduler.errands.append(errand)
+    scheduler.main.signalled = True
+    scheduler.main.resume()
+    scheduler.give_way()
+
+
+def give_way() -> None:
+    """Let the others run first, as ``sleep(0)`` does, but raise nothing: a cancellation waits for the next wait."""
+    get_scheduler().give_way()
+
+
+def write_unraisable(error, str what, where) -> None:
+    """Report an error that nobody can be told of, as the interpreter does: "Exception ignored `what` `where`", through ``sys.unraisablehook``."""
+    kind = type(error)
+    told = what.encode()
+    PyErr_SetObject(<PyObject *>kind, <PyObject *>error)
+    weft_write_unraisable(told, <PyObject *>where)
+
+
+def set_running_loop(loop) -> None:
+    """The event loop of asyncio that runs in the current task; None for none."""
+    get_scheduler().current.loop = loop
 
 
 def joinall(tasks, timeout=None):

@@ -1,0 +1,40 @@
+"""A function of Python that stands in the place of a built-in one.
+
+A built-in function that lies in a class is no method of it, and is pickled under its own name; a function of Python differs in both. Programs
+rely on it: ``class Connection: _read = os.read``, ``pool.map(time.sleep, ...)``.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from weft._core.caller import Caller
+
+__all__ = ["stands_for"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Builtin(Caller):
+    """Calls a function, and otherwise looks like the built-in one."""
+
+    def __init__(self, fn: Callable[..., Any], original: Any) -> None:
+        super().__init__(fn)
+        named = {"__name__": original.__name__, "__qualname__": original.__name__, "__module__": original.__module__}
+        self.__dict__.update(named, __doc__=fn.__doc__)
+
+    def __reduce__(self) -> str:
+        name: str = self.__dict__["__name__"]
+        return name
+
+    def __repr__(self) -> str:
+        return f"<cooperative {self.__dict__['__module__']}.{self.__dict__['__name__']}>"
+
+
+def stands_for(module: Any) -> Callable[[F], F]:
+    """Decorate a function that has the name of a built-in one of `module`. Where the module has none, it stays what it is."""
+
+    def wrap(fn: F) -> F:
+        original = getattr(module, fn.__name__, None)
+        return fn if original is None else cast("F", Builtin(fn, original))
+
+    return wrap

@@ -1,0 +1,164 @@
+"""The cooperative twin of ``os``: reading and writing descriptors and waiting for children parks the task.
+
+A descriptor that is always ready (a regular file) is read and written at once, as ``os`` does; ``weft.open`` takes it to a thread. A child's
+end is waited for through its pidfd (Linux 5.3); where that cannot be (any child, a stopped child, another system), by looking with growing
+pauses. No signal handler is taken from the program.
+"""
+
+import errno as _errno
+import io as _io
+import os as _standard
+import time as _time
+from collections.abc import Callable
+from os import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
+from typing import Any, TypeVar
+
+from weft.builtin import stands_for as _stands_for
+from weft import native as _native
+from weft import pipes as _pipes
+from weft._core.descriptors import closing as _closing
+from weft._core.descriptors import wait_readable as _wait_readable
+from weft._core.offload import offload as _offload
+from weft._core.task import sleep as _sleep
+
+_T = TypeVar("_T")
+
+_PAUSES = 0.0005, 0.02  # seconds between two looks at a child, the first and the longest
+_SENT = 65536  # bytes that sendfile hands over at a time, so that it hardly blocks
+_io_open = _io.open
+_standard_system = _standard.system
+_clock = _time.monotonic
+
+
+@_stands_for(_standard)
+def read(fd: int, length: int, /) -> bytes:  # type: ignore[no-redef]
+    """As ``os.read``; parks while there is nothing."""
+    if isinstance(length, int) and length >= 0:
+        _pipes.await_readable(fd)
+    return _native.read(fd, length)
+
+
+@_stands_for(_standard)
+def write(fd: int, data: Any, /) -> int:  # type: ignore[no-redef]
+    """As ``os.write``; parks while there is no room."""
+    return _pipes.write(fd, data)
+
+
+@_stands_for(_standard)
+def readv(fd: int, buffers: Any, /) -> int:  # type: ignore[no-redef]
+    """As ``os.readv``; parks while there is nothing."""
+    _pipes.await_readable(fd)
+    return _native.readv(fd, buffers)
+
+
+@_stands_for(_standard)
+def writev(fd: int, buffers: Any, /) -> int:  # type: ignore[no-redef]
+    """As ``os.writev``; parks while there is no room."""
+    _pipes.await_writable(fd)
+    return _native.writev(fd, buffers)
+
+
+@_stands_for(_standard)
+def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int, *args: Any, **kwargs: Any) -> int:  # type: ignore[no-redef]
+    """As ``os.sendfile``; parks while there is no room. It may send less than it could."""
+    _pipes.await_writable(out_fd)
+    if not args and not kwargs and count > _SENT and _standard.get_blocking(out_fd):
+        count = _SENT
+    return _native.sendfile(out_fd, in_fd, offset, count, *args, **kwargs)
+
+
+@_stands_for(_standard)
+def close(fd: int, /) -> None:  # type: ignore[no-redef]
+    """As ``os.close``; tasks that wait for the descriptor get ``OSError(EBADF)``."""
+    if isinstance(fd, int) and fd >= 0:
+        _closing(fd)
+    _native.close(fd)
+
+
+def fdopen(fd: int, mode: str = "r", buffering: int = -1, encoding: str | None = None, *args: Any, **kwargs: Any) -> Any:  # type: ignore[no-redef]
+    """As ``os.fdopen``; reading and writing a pipe, a terminal or a socket parks."""
+    if not isinstance(fd, int):
+        raise TypeError(f"invalid fd type ({type(fd)}, expected integer)")
+    if kwargs.get("opener") is None and len(args) < 4 and _pipes.parks(fd):
+        return _pipes.open_pipe(fd, mode, buffering, encoding, *args, **{name: value for name, value in kwargs.items() if name != "opener"})
+    return _io_open(fd, mode, buffering, encoding, *args, **kwargs)
+
+
+@_stands_for(_standard)
+def system(command: Any) -> int:  # type: ignore[no-redef]
+    """As ``os.system``; the task is parked until the command has ended."""
+    return _offload(_standard_system, command)
+
+
+def _await_child(pid: int, options: int, look: Callable[[int], tuple[bool, _T]], blocking: Callable[[], _T]) -> _T:
+    """Park until a child has ended. ``look(options)`` asks without blocking, whether there is one and its data; ``blocking()`` is the call itself."""
+    if options & _standard.WNOHANG:
+        return blocking()
+    if pid > 0 and not options:
+        try:
+            descriptor = _standard.pidfd_open(pid)
+        except (AttributeError, OSError) as error:
+            if getattr(error, "errno", None) == _errno.ESRCH:
+                return blocking()
+        else:
+            try:
+                _wait_readable(descriptor)
+            finally:
+                close(descriptor)
+            return blocking()
+    pause, longest = _PAUSES
+    while True:
+        found, data = look(options | _standard.WNOHANG)
+        if found:
+            return data
+        _sleep(pause)
+        pause = min(pause * 2, longest)
+
+
+@_stands_for(_standard)
+def waitpid(pid: int, options: int, /) -> tuple[int, int]:  # type: ignore[no-redef]
+    """As ``os.waitpid``; the task is parked until the child has ended."""
+
+    def look(options: int) -> tuple[bool, tuple[int, int]]:
+        data = _native.waitpid(pid, options)
+        return data[0] != 0, data
+
+    return _await_child(pid, options, look, lambda: _native.waitpid(pid, options))
+
+
+@_stands_for(_standard)
+def wait() -> tuple[int, int]:  # type: ignore[no-redef]
+    """As ``os.wait``; the task is parked until a child has ended."""
+    return waitpid(-1, 0)
+
+
+@_stands_for(_standard)
+def wait4(pid: int, options: int) -> tuple[int, int, Any]:  # type: ignore[no-redef]
+    """As ``os.wait4``; the task is parked until the child has ended."""
+
+    def look(options: int) -> tuple[bool, tuple[int, int, Any]]:
+        data = _native.wait4(pid, options)
+        return data[0] != 0, data
+
+    return _await_child(pid, options, look, lambda: _native.wait4(pid, options))
+
+
+@_stands_for(_standard)
+def wait3(options: int) -> tuple[int, int, Any]:  # type: ignore[no-redef]
+    """As ``os.wait3``; the task is parked until a child has ended."""
+    return wait4(-1, options)
+
+
+@_stands_for(_standard)
+def waitid(idtype: int, id: int, options: int, /) -> Any:  # type: ignore[no-redef]
+    """As ``os.waitid``; the task is parked until the child has changed."""
+
+    def look(options: int) -> tuple[bool, Any]:
+        data = _native.waitid(idtype, id, options)
+        return data is not None, data
+
+    return _await_child(-1, options, look, lambda: _native.waitid(idtype, id, options))
+
+
+_names = ("read", "write", "readv", "writev", "sendfile", "close", "fdopen", "system", "waitpid", "wait", "wait3", "wait4", "waitid")
+__patches__ = {"os": {name: globals()[name] for name in _names if hasattr(_standard, name)}}
