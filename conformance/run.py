@@ -64,7 +64,7 @@ def attempt(name: str, side: str, ignored: Iterable[str], log: Path) -> tuple[st
         command = [sys.executable, *LAUNCHERS[side], "-v", "--junit-xml", str(xml), *RESOURCES.get(name, []), *(word for test in ignored for word in ("-i", test)), name]
         written.write(f"$ {' '.join(command)}\n".encode())
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=listen_to_ctrl_c
         )
         output, hung = listen(process)
         written.write(output)
@@ -72,6 +72,11 @@ def attempt(name: str, side: str, ignored: Iterable[str], log: Path) -> tuple[st
         if hung:
             return None, text, "hung"
         return (xml.read_text(), text, "ended") if xml.exists() else (None, text, "crashed")
+
+
+def listen_to_ctrl_c() -> None:
+    """A shell's background jobs ignore SIGINT, and tests need it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def listen(process: subprocess.Popen[bytes]) -> tuple[bytes, bool]:

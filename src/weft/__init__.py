@@ -6,6 +6,8 @@ from weft._core.offload import offload
 from weft._core.queues import Queue, SimpleQueue
 from weft._core.sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from weft._core.task import Task, current_task, joinall, sleep, spawn
+from weft.files import offloaded
+from weft.files import open as open
 from weft.waits import as_completed, wait
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "current_task",
     "joinall",
     "offload",
+    "offloaded",
     "sleep",
     "spawn",
     "wait",

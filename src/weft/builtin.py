@@ -5,6 +5,7 @@ rely on it: ``class Connection: _read = os.read``, ``pool.map(time.sleep, ...)``
 """
 
 from collections.abc import Callable
+from types import BuiltinFunctionType
 from typing import Any, TypeVar, cast
 
 from weft._core.caller import Caller
@@ -31,10 +32,13 @@ class Builtin(Caller):
 
 
 def stands_for(module: Any) -> Callable[[F], F]:
-    """Decorate a function that has the name of a built-in one of `module`. Where the module has none, it stays what it is."""
+    """Decorate a function that has the name of one of `module`: it looks like that one. Where the module has none, it stays what it is."""
 
     def wrap(fn: F) -> F:
         original = getattr(module, fn.__name__, None)
-        return fn if original is None else cast("F", Builtin(fn, original))
+        if isinstance(original, BuiltinFunctionType):
+            return cast("F", Builtin(fn, original))
+        fn.__module__ = getattr(original, "__module__", fn.__module__)  # what is pickled by name means the same in a process without weft
+        return fn
 
     return wrap

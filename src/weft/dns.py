@@ -4,6 +4,7 @@ import socket as standard
 from typing import Any
 
 from weft._core.offload import ThreadPool
+from weft.builtin import stands_for
 
 __all__ = ["getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo"]
 
@@ -44,24 +45,28 @@ def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int
     return pool.call(standard_getaddrinfo, host, port, family, type, proto, flags)
 
 
+@stands_for(standard)
 def gethostbyname(hostname: str, /) -> str:
     """``socket.gethostbyname``; the task is parked meanwhile."""
     return standard_gethostbyname(hostname) if numeric(hostname) else pool.call(standard_gethostbyname, hostname)
 
 
+@stands_for(standard)
 def gethostbyname_ex(hostname: str, /) -> tuple[str, list[str], list[str]]:
     """``socket.gethostbyname_ex``; the task is parked meanwhile."""
     return pool.call(standard_gethostbyname_ex, hostname)
 
 
+@stands_for(standard)
 def gethostbyaddr(address: str, /) -> tuple[str, list[str], list[str]]:
     """``socket.gethostbyaddr``; the task is parked meanwhile."""
     return pool.call(standard_gethostbyaddr, address)
 
 
+@stands_for(standard)
 def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:
     """``socket.getnameinfo``; the task is parked meanwhile."""
-    if flags & standard.NI_NUMERICHOST:
+    if not isinstance(sockaddr, tuple) or not isinstance(flags, int) or flags & standard.NI_NUMERICHOST:
         return standard_getnameinfo(sockaddr, flags)
     return pool.call(standard_getnameinfo, sockaddr, flags)
 

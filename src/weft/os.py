@@ -75,6 +75,7 @@ def close(fd: int, /) -> None:  # type: ignore[no-redef]
     _native.close(fd)
 
 
+@_stands_for(_standard)
 def fdopen(fd: int, mode: str = "r", buffering: int = -1, encoding: str | None = None, *args: Any, **kwargs: Any) -> Any:  # type: ignore[no-redef]
     """As ``os.fdopen``; reading and writing a pipe, a terminal or a socket parks."""
     if not isinstance(fd, int):

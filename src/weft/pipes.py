@@ -1,13 +1,12 @@
 """A pipe, terminal or socket as a file object whose reading and writing park the task: what is under ``subprocess``, ``os.fdopen`` and ``sys.stdin``."""
 
-import io
 import os
 import stat
 from typing import Any
 
-from weft import native
+from weft import buffers, native
 from weft._core.descriptors import closing, wait_readable, wait_writable
-from weft._core.poller import is_readable, is_writable
+from weft._core.poller import read_blocks, write_blocks
 
 __all__ = ["ATOMIC", "Pipe", "open_pipe", "parks", "read", "write"]
 
@@ -22,13 +21,13 @@ def parks(number: int) -> bool:
 
 def await_readable(number: int) -> None:
     """Park until a read of descriptor `number` does not block; regular files are always ready, and so is what is set not to block."""
-    if not is_readable(number) and os.get_blocking(number):
+    if read_blocks(number):
         wait_readable(number)
 
 
 def await_writable(number: int) -> None:
     """Park until `number` takes ATOMIC bytes without blocking."""
-    if not is_writable(number) and os.get_blocking(number):
+    if write_blocks(number):
         wait_writable(number)
 
 
@@ -52,7 +51,7 @@ def write(number: int, data: Any) -> int:
         return sent
 
 
-class Pipe(io.FileIO):
+class Pipe(buffers.Raw):
     """A file object over something that can be waited for."""
 
     def readinto(self, buffer: Any, /) -> int | None:
@@ -97,19 +96,4 @@ def open_pipe(
     closefd: bool = True,
 ) -> Any:
     """``io.open`` for a descriptor that can be waited for."""
-    raw = Pipe(number, mode.replace("b", "").replace("t", ""), closefd)
-    if buffering == 0:
-        if "b" not in mode:
-            raise ValueError("can't have unbuffered text I/O")
-        return raw
-    size = io.DEFAULT_BUFFER_SIZE if buffering in (-1, 1) else buffering
-    buffer: Any
-    if "+" in mode:
-        buffer = io.BufferedRandom(raw, size)
-    else:
-        buffer = io.BufferedReader(raw, size) if raw.readable() else io.BufferedWriter(raw, size)
-    if "b" in mode:
-        return buffer
-    text = io.TextIOWrapper(buffer, encoding, errors, newline, buffering == 1 or (buffering == -1 and os.isatty(number)))
-    text.mode = mode  # type: ignore[misc]
-    return text
+    return buffers.wrap(Pipe(number, mode.replace("b", "").replace("t", ""), closefd), mode, buffering, encoding, errors, newline)

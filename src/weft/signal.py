@@ -77,6 +77,7 @@ def _only_main(what: str) -> None:
         raise ValueError(f"{what} only works in main thread of the main interpreter")
 
 
+@_stands_for(_standard)
 def signal(signalnum: int, handler: Any) -> Any:  # type: ignore[no-redef]
     """As ``signal.signal``; returns the handler that was there before."""
     _only_main("signal")
@@ -85,6 +86,7 @@ def signal(signalnum: int, handler: Any) -> Any:  # type: ignore[no-redef]
     return before.program if isinstance(before, Handler) else before
 
 
+@_stands_for(_standard)
 def getsignal(signalnum: int) -> Any:  # type: ignore[no-redef]
     """As ``signal.getsignal``."""
     handler = _standard_getsignal(signalnum)
@@ -118,6 +120,7 @@ def _thread(ident: int) -> int:
     return ident if ident in _sys._current_frames() else _native.get_ident()
 
 
+@_stands_for(_standard)
 def pthread_kill(thread_id: int, signalnum: int, /) -> None:  # type: ignore[no-redef]
     """As ``signal.pthread_kill``; the number of a task means the thread that runs it."""
     _standard_pthread_kill(_thread(thread_id), signalnum)
@@ -148,6 +151,7 @@ def sigwaitinfo(sigset: Iterable[int], /) -> Any:  # type: ignore[no-redef]
     return _await(sigset, None)
 
 
+@_stands_for(_standard)
 def sigwait(sigset: Iterable[int], /) -> Any:  # type: ignore[no-redef]
     """As ``signal.sigwait``: park until one of `sigset` is pending; returns its number."""
     return _standard.Signals(_await(sigset, None).si_signo)

@@ -52,11 +52,11 @@ class socket(SocketCalls, standard.socket):
         """Connect to `address`; returns the error's number, 0 for none."""
         return super().connect_ex(resolved(self, address))
 
-    def sendto(self, data: Any, *args: Any) -> int:
+    def sendto(self, *args: Any) -> int:
         """Send `data` to an address; a name is looked up first, parked."""
-        if args and isinstance(args[-1], tuple):
+        if len(args) in (2, 3) and isinstance(args[-1], tuple):
             args = (*args[:-1], resolved(self, args[-1]))
-        return super().sendto(data, *args)
+        return super().sendto(*args)
 
     def dup(self) -> "socket":
         """A second socket for a duplicate of the descriptor."""
@@ -91,7 +91,6 @@ def resolved(sock: standard.socket, address: Any) -> Any:
 KIND_FLAGS = getattr(standard, "SOCK_NONBLOCK", 0) | getattr(standard, "SOCK_CLOEXEC", 0)
 
 
-SocketType = socket
 SCOPE = {**vars(standard), "socket": socket}
 
 
@@ -121,14 +120,4 @@ def socketpair(family: int | None = None, type: int = standard.SOCK_STREAM, prot
     return first, second
 
 
-__patches__ = {
-    "socket": {
-        "SocketType": SocketType,
-        "create_connection": create_connection,
-        "create_server": create_server,
-        "fromfd": fromfd,
-        "getfqdn": getfqdn,
-        "socket": socket,
-        "socketpair": socketpair,
-    }
-}
+__patches__ = {"socket": {"socket": socket, "socketpair": socketpair}}  # the module's other functions are made of these

@@ -15,7 +15,7 @@ from typing import Any
 
 from weft._core.descriptors import wait_readable, wait_writable
 from weft._core.sockets import made
-from weft.socket import create_connection, socket
+from weft.socket import socket
 
 _clock = time.monotonic
 
@@ -180,6 +180,5 @@ def create_default_context(*args: Any, **kwargs: Any) -> standard.SSLContext:
 
 PARKING = {name: value for name, value in vars(SSLSocket).items() if callable(value) or isinstance(value, property)}
 __patches__: dict[str, dict[str, Any]] = {
-    "ssl": {"create_connection": create_connection},
     "ssl.SSLSocket": {"__bases__": (socket,), **PARKING},
 }

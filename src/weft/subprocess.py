@@ -4,9 +4,11 @@ A child's end is waited for through its pidfd (Linux 5.3), so no signal handler 
 pauses. Starting a child (fork and exec) is the standard library's own.
 """
 
+import errno as _errno
 import io as _io
 import os as _os
 import subprocess as _standard
+import types as _types
 from subprocess import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
@@ -18,7 +20,7 @@ from weft.pipes import open_pipe as _open_pipe
 _PAUSES = 0.0005, 0.05  # seconds, the first and the longest
 
 
-class _Files:
+class _Files(_types.ModuleType):
     """The ``io`` that Popen sees: what it opens are pipes that park."""
 
     def __getattr__(self, name: str) -> Any:
@@ -34,8 +36,9 @@ def _wait(self: Any, timeout: float | None) -> Any:
     if self.returncode is None and timeout != 0:
         try:
             number = _os.pidfd_open(self.pid)
-        except (AttributeError, OSError):
-            _look(self, timeout)
+        except (AttributeError, OSError) as error:
+            if getattr(error, "errno", None) != _errno.ESRCH:  # that one is gone: the standard module knows what to say
+                _look(self, timeout)
         else:
             try:
                 _wait_readable(number, timeout)
@@ -59,6 +62,6 @@ def _look(self: Any, timeout: float | None) -> None:
 
 
 __patches__ = {
-    "subprocess": {"io": _Files()},
+    "subprocess": {"io": _Files("io")},
     "subprocess.Popen": {"_wait": _wait},
 }

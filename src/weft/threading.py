@@ -137,6 +137,7 @@ def _shutdown() -> None:
         _standard_shutdown()
 
 
+@_stands_for(_standard)
 def current_thread() -> _standard.Thread:  # type: ignore[no-redef]
     """The Thread that runs; for a task that no Thread started, a stand-in that goes with it."""
     ident = get_ident()
@@ -185,5 +186,16 @@ __patches__ = {
     "threading": {name: value for name, value in _ours.items() if hasattr(_standard, name)},
     "_thread": {name: value for name, value in _below.items() if hasattr(_standard_thread, name)},
 }
+__patches__["threading"]["_active_limbo_lock"] = RLock()
 if "concurrent.futures.thread" in _sys.modules:
     __patches__["concurrent.futures.thread"] = {"_global_shutdown_lock": Lock()}
+
+
+def _patched() -> None:
+    """The locks of ``logging``, if it was imported before: real ones would not keep two tasks of a thread apart."""
+    logging: Any = _sys.modules.get("logging")
+    if logging is not None:
+        logging._lock = RLock()
+        for handler in filter(None, (reference() for reference in logging._handlerList)):
+            if handler.lock is not None:
+                handler.lock = RLock()

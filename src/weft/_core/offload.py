@@ -41,8 +41,10 @@ class Job:
         self.ended: SimpleQueue[None] = SimpleQueue()
 
     def run(self) -> None:
+        fn, args, kwargs = self.fn, self.args, self.kwargs
+        self.fn, self.args, self.kwargs = type(None), (), {}  # what the caller gave is not kept by what comes back
         try:
-            self.value = self.fn(*self.args, **self.kwargs)
+            self.value = fn(*args, **kwargs)
         except BaseException as error:
             self.error = error
         self.ended.put(None)

@@ -23,6 +23,10 @@ from weft._core.waiting cimport WaitQueue
 
 import os
 
+cdef extern from "<fcntl.h>" nogil:
+    int fcntl(int number, int command)
+    enum: F_GETFL, O_NONBLOCK, O_ACCMODE, O_RDONLY, O_WRONLY
+
 cdef extern from "poller.h" nogil:
     ctypedef struct weft_event:
         uint32_t events
@@ -287,14 +291,22 @@ cdef bint readable(int number):
     return is_ready(number, POLLIN)
 
 
-def is_readable(int number) -> bool:
-    """True if reading descriptor `number` would not block now: there is something, or its end, or an error."""
-    return is_ready(number, POLLIN)
+def read_blocks(int number) -> bool:
+    """True if reading descriptor `number` now would wait: there is nothing, it may be read, and it was not set not to block."""
+    cdef int flags
+    if is_ready(number, POLLIN):
+        return False
+    flags = fcntl(number, F_GETFL)
+    return flags >= 0 and not flags & O_NONBLOCK and flags & O_ACCMODE != O_WRONLY
 
 
-def is_writable(int number) -> bool:
-    """True if descriptor `number` would take something now, or fail."""
-    return is_ready(number, POLLOUT)
+def write_blocks(int number) -> bool:
+    """True if writing to descriptor `number` now would wait."""
+    cdef int flags
+    if is_ready(number, POLLOUT):
+        return False
+    flags = fcntl(number, F_GETFL)
+    return flags >= 0 and not flags & O_NONBLOCK and flags & O_ACCMODE != O_RDONLY
 
 
 cdef Poller make_poller():

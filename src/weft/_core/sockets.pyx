@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, binding=False
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=False, auto_pickle=False
 """The calls of a socket that would block: try first, park second.
 
 ``SocketCalls`` extends the interpreter's own socket type without a field of its own, so that it mixes with ``socket.socket``; what it
@@ -127,7 +127,7 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
             return count
         if errno == EINTR:
             PyErr_CheckSignals()
-        elif errno == EAGAIN:
+        elif errno == EAGAIN and not flags & MSG_DONTWAIT:
             block(sock, READ, &deadline)
         else:
             fail()
@@ -142,7 +142,7 @@ cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int f
             return count
         if errno == EINTR:
             PyErr_CheckSignals()
-        elif errno == EAGAIN:
+        elif errno == EAGAIN and not flags & MSG_DONTWAIT:
             block(sock, WRITE, deadline)
         else:
             fail()
@@ -172,10 +172,12 @@ cdef object patiently(object sock, int direction, object method, tuple args, int
     """Call the interpreter's own `method`, which takes its flags as argument `position`; park while it would block."""
     cdef double deadline = 0
     cdef list given = list(args)
-    if head(sock).sock_timeout == 0:
+    if head(sock).sock_timeout == 0 or not args:  # nothing waits, or it has words of its own for that
         return method(sock, *args)
     while len(given) <= position:
         given.append(0)
+    if given[position] & MSG_DONTWAIT:  # the program's own wish
+        return method(sock, *args)
     given[position] = given[position] | MSG_DONTWAIT
     args = tuple(given)
     while True:
@@ -275,6 +277,8 @@ cdef class SocketCalls(socket):
         """Send data to an address."""
         if len(args) == 2:
             args = (args[0], 0, args[1])
+        elif len(args) != 3:
+            return base.sendto(self, *args)  # it knows the words for that
         return patiently(self, WRITE, base.sendto, args, 1)
 
     def sendmsg(self, *args):

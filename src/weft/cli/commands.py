@@ -9,7 +9,7 @@ import click
 
 __all__ = ["main"]
 
-COMMANDS = {"run": "weft.cli.run", "fetch": "weft.cli.fetch", "demo": "weft.cli.demo"}
+COMMANDS = {"run": "weft.cli.run", "fetch": "weft.cli.fetch", "demo": "weft.cli.demo", "doctor": "weft.cli.doctor"}
 
 
 class Lazy(click.Group):
@@ -36,6 +36,7 @@ def weft() -> None:
     weft demo                                  see the gain, without a network
     weft fetch --compare https://www.python.org/ https://github.com/
     weft run program.py                        your program, where waiting stops nobody
+    weft doctor program.py                     what it took before it was patched
     """
 
 

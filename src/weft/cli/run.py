@@ -69,6 +69,11 @@ def run(module: str | None, verbose: bool, as_gevent: bool | None, words: list[s
         who = "weft answers to gevent's names" if stands_in else "gevent's names are gevent's own"
         print(f"weft: {who} (gevent is {'' if installed else 'not '}installed; --as-gevent and --no-as-gevent decide)", file=sys.stderr)
     sys.excepthook = without_our_frames(sys.excepthook)
+    become(module, words)
+
+
+def become(module: str | None, words: list[str]) -> None:
+    """Run a module or a script as ``__main__``, with `words` on its command line (a script is the first of them)."""
     if module is not None:
         sys.argv[:] = [module, *words]
         sys.path[0] = os.getcwd()
