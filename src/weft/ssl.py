@@ -136,6 +136,14 @@ class SSLSocket(standard.SSLSocket, socket):
         self.settimeout(patience)
         return plain
 
+    def shutdown(self, how: int) -> None:
+        """End one direction or both, and the TLS stream with them; what still comes is read in the clear."""
+        patience = self.gettimeout()
+        self._checkClosed()
+        self._sslobj = None
+        self.settimeout(patience)
+        socket.shutdown(self, how)
+
     def _real_connect(self, addr: Any, connect_ex: bool) -> int | None:
         if self.server_side:
             raise ValueError("can't connect in server-side mode")
