@@ -18,9 +18,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Builtin(Caller):
     """Calls a function, and otherwise looks like the built-in one."""
 
-    def __init__(self, fn: Callable[..., Any], original: Any) -> None:
+    def __init__(self, fn: Callable[..., Any], module: str, name: str) -> None:
         super().__init__(fn)
-        named = {"__name__": original.__name__, "__qualname__": original.__name__, "__module__": original.__module__}
+        named = {"__name__": name, "__qualname__": name, "__module__": module}
         self.__dict__.update(named, __doc__=fn.__doc__)
 
     def __reduce__(self) -> str:
@@ -37,7 +37,7 @@ def stands_for(module: Any) -> Callable[[F], F]:
     def wrap(fn: F) -> F:
         original = getattr(module, fn.__name__, None)
         if isinstance(original, BuiltinFunctionType):
-            return cast("F", Builtin(fn, original))
+            return cast("F", Builtin(fn, module.__name__, fn.__name__))
         fn.__module__ = getattr(original, "__module__", fn.__module__)  # what is pickled by name means the same in a process without weft
         return fn
 

@@ -16,6 +16,7 @@ from weft.cli.run import ProgramCommand, become
 __all__ = ["command"]
 
 OURS = ("weft", "greenlet", "click", "rich")
+SOURCES = (".py", ".pyc")  # what is written in C has its originals for ever
 REAL = {type(native.allocate_lock()): "a real lock", native.RLock: "a real lock", native.SimpleQueue: "a real queue"}
 
 
@@ -67,7 +68,7 @@ def captured() -> Iterator[tuple[str, str]]:
         if callable(before) and not name.startswith("_"):
             known.setdefault(id(before), f"{dotted}.{name}")
     for module_name, module in list(sys.modules.items()):
-        if module is None or module_name.partition(".")[0] in OURS or not hasattr(module, "__dict__"):
+        if module_name.partition(".")[0] in OURS or not str(getattr(module, "__file__", None)).endswith(SOURCES):
             continue
         for name, value in list(vars(module).items()):
             if (module_name, name) in monkey.originals or (module_name == "__main__" and name.startswith("__")):

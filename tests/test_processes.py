@@ -1,0 +1,108 @@
+"""asyncio, multiprocessing and pools of processes after patching."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+Run = Callable[..., CompletedProcess[str]]
+PATCH = "from weft import monkey\nmonkey.patch_all()\nimport os, sys, threading, time, weft\nbegan = time.monotonic()\n"
+
+
+def test_event_loops_in_many_tasks(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+import asyncio
+async def work(number):
+    loop = asyncio.get_running_loop()
+    for _ in range(5):
+        await asyncio.sleep(0.05)
+        assert asyncio.get_running_loop() is loop
+        time.sleep(0.01)  # parks the whole task, and nobody else
+        assert asyncio.get_running_loop() is loop
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"%d\\n" % number)
+    line = await reader.readline()
+    writer.close()
+    return int(line)
+async def echo(reader, writer):
+    writer.write(await reader.readline())
+    writer.close()
+async def serve():
+    global port, stop
+    stop = asyncio.Event()
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    ready.set()
+    async with server: await stop.wait()
+ready = weft.Event()
+server = weft.spawn(asyncio.run, serve())
+ready.wait()
+print([task.result() for task in [weft.spawn(asyncio.run, work(number)) for number in range(20)]] == list(range(20)))
+print(time.monotonic() - began < 5)
+try: asyncio.get_running_loop()
+except RuntimeError: print("none runs here")
+"""
+    )
+    assert done.stdout == "True\nTrue\nnone runs here\n"
+
+
+def test_pools_queues_and_locks_of_processes(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+def square(number):
+    time.sleep(0.1)
+    return number * number
+def put(queue, lock):
+    with lock:
+        queue.put(os.getpid())
+context = multiprocessing.get_context("fork")
+with context.Pool(4) as pool: print(pool.map(square, range(8)) == [number * number for number in range(8)])
+with ProcessPoolExecutor(4, context) as pool: print(list(pool.map(square, range(8))) == [number * number for number in range(8)])
+with ThreadPoolExecutor(100) as pool: print(sum(pool.map(square, range(100))))
+queue, lock = context.Queue(), context.RLock()
+lock.acquire()
+processes = [context.Process(target=put, args=(queue, lock)) for _ in range(3)]
+for process in processes: process.start()
+contender = weft.spawn(lock.acquire)  # another task of this very thread
+weft.sleep(0.1)
+print(contender.done(), queue.empty(), lock.acquire())
+lock.release(); lock.release()
+print(contender.result(5))
+weft.sleep(0)
+try: lock.release()
+except AssertionError as error: print(error)
+""",
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[:5] == ["True", "True", "328350", "False True True", "True"]
+    assert "attempt to release recursive lock not owned" in done.stdout
+
+
+SPAWNING = """
+from weft import monkey
+if __name__ == "__main__":
+    monkey.patch_all()
+import multiprocessing, time
+def child(queue): queue.put("from the child")
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=child, args=(queue,))
+    process.start()
+    print(queue.get())
+    process.join()
+    with context.Pool(2) as pool: print(pool.map(time.sleep, [0.01] * 4))
+"""
+
+
+def test_spawned_processes(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(SPAWNING)
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "from the child\n[None, None, None, None]\n"
