@@ -74,12 +74,13 @@ def run_python() -> RunPython:
             stderr=subprocess.PIPE,
             text=True,
             env={name: value for name, value in variables.items() if value is not None},
+            start_new_session=True,
         )
         with process:
             try:
                 stdout, stderr = process.communicate(stdin, timeout)
             except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGABRT)
+                os.killpg(process.pid, signal.SIGABRT)  # its children hold its pipes
                 stdout, stderr = process.communicate()
                 pytest.fail(f"the program did not end within {timeout} seconds\n{stdout}\n{stderr}")
         if check and process.returncode != 0:

@@ -69,19 +69,24 @@ queue, lock = context.Queue(), context.RLock()
 lock.acquire()
 processes = [context.Process(target=put, args=(queue, lock)) for _ in range(3)]
 for process in processes: process.start()
-contender = weft.spawn(lock.acquire)  # another task of this very thread
+def contend():
+    with lock: return True
+contender = weft.spawn(contend)  # another task of this very thread
 weft.sleep(0.1)
 print(contender.done(), queue.empty(), lock.acquire())
 lock.release(); lock.release()
 print(contender.result(5))
-weft.sleep(0)
 try: lock.release()
 except AssertionError as error: print(error)
+print(len({queue.get() for _ in processes}))
+for process in processes: process.join()
 """,
         timeout=60,
     )
-    assert done.stdout.splitlines()[:5] == ["True", "True", "328350", "False True True", "True"]
-    assert "attempt to release recursive lock not owned" in done.stdout
+    assert done.stdout.splitlines() == [
+        *("True", "True", "328350", "False True True", "True"),
+        *("attempt to release recursive lock not owned by thread", "3"),
+    ]
 
 
 SPAWNING = """
