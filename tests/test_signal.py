@@ -118,3 +118,19 @@ print("all had their turn")
 """
     )
     assert done.stdout == "all had their turn\n"
+
+
+def test_the_mask_of_a_task_is_its_own(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+def masks():
+    return [len(signal.pthread_sigmask(signal.SIG_BLOCK, given)) for given in ([signal.SIGUSR1], signal.valid_signals(), ())]
+print(weft.spawn(masks).result()[:2])
+signal.signal(signal.SIGUSR1, lambda *_: print("not blocked"))
+os.kill(os.getpid(), signal.SIGUSR1)
+time.sleep(0)
+print(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]), signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1]) == {signal.SIGUSR1})
+"""
+    )
+    assert done.stdout == "[0, 1]\nnot blocked\nset() True\n"

@@ -5,6 +5,7 @@ main task, and that other one gives way: so Ctrl-C ends the program, and not the
 """
 
 import _signal as _below
+import errno as _errno
 import os as _os
 import signal as _standard
 import sys as _sys
@@ -15,6 +16,7 @@ from typing import Any
 
 from weft.builtin import stands_for as _stands_for
 from weft import native as _native
+from weft._core.local import local as _local
 from weft._core.sync import Event as _Event
 from weft._core.task import give_way as _give_way
 from weft._core.task import is_main as _is_main
@@ -27,9 +29,11 @@ _standard_signal = _standard.signal
 _standard_getsignal = _standard.getsignal
 _standard_set_wakeup_fd = _standard.set_wakeup_fd
 _standard_raise_signal = _standard.raise_signal
+_standard_pthread_sigmask = _standard.pthread_sigmask
 _standard_pthread_kill = _standard.pthread_kill
 _standard_sigtimedwait = getattr(_standard, "sigtimedwait", None)
 _clock = _time.monotonic
+_masks = _local()  # what tasks other than the main one asked to block
 _pausing: set[_Event] = set()
 _wakeup = (-1, True)  # the program's own descriptor for signals' numbers, and whether to warn when it is full
 
@@ -127,6 +131,19 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:  # type: ignore[no-
 
 
 @_stands_for(_standard)
+def pthread_sigmask(how: int, mask: Iterable[int], /) -> set[Any]:  # type: ignore[no-redef]
+    """As ``signal.pthread_sigmask``. A mask is a thread's: that of a task other than the main one keeps no signal from the program."""
+    if _is_main():
+        return _standard_pthread_sigmask(how, mask)
+    wanted = {_standard._int_to_enum(number, _standard.Signals) for number in mask}  # type: ignore[attr-defined]
+    before: set[Any] = getattr(_masks, "mask", None) or _standard_pthread_sigmask(_standard.SIG_BLOCK, ())
+    if how not in (_standard.SIG_BLOCK, _standard.SIG_UNBLOCK, _standard.SIG_SETMASK):
+        raise OSError(_errno.EINVAL, _os.strerror(_errno.EINVAL))
+    _masks.mask = before | wanted if how == _standard.SIG_BLOCK else before - wanted if how == _standard.SIG_UNBLOCK else wanted
+    return set(before)
+
+
+@_stands_for(_standard)
 def pause() -> None:  # type: ignore[no-redef]
     """Park until a handler of the program has run."""
     handled = _Event()
@@ -186,5 +203,5 @@ def _unpatched() -> None:
             _below.signal(number, handler.program)
 
 
-_names = ("signal", "getsignal", "raise_signal", "set_wakeup_fd", "pthread_kill", "pause", "sigtimedwait", "sigwaitinfo", "sigwait")
+_names = ("signal", "getsignal", "raise_signal", "set_wakeup_fd", "pthread_kill", "pthread_sigmask", "pause", "sigtimedwait", "sigwaitinfo", "sigwait")
 __patches__ = {"signal": {name: globals()[name] for name in _names if hasattr(_standard, name)}}
