@@ -2,15 +2,29 @@
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 
-__all__ = ["FOLDER", "lost", "write"]
+from conformance.files import FILES
+
+__all__ = ["FOLDER", "lost", "named", "write"]
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".conformance"
 DOCUMENT = ROOT / "docs" / "conformance.md"
 EXCEPTIONS = Path(__file__).parent / "exceptions.toml"
+VERSIONS = ("3.11", "3.12", "3.13")
 GOAL = 99.5  # per cent
+
+HEAD = """# CPython's own tests
+
+Each file of CPython's test-suite that meets what weft replaces, run as it is (`weft run -m test`), beside the same files under stock Python and
+under gevent's monkey patching (`python -m gevent.monkey --module test`). "Kept" is the share of what passes under stock Python that passes
+here, too. A file that prints nothing for two minutes (gevent: 20 seconds) hangs: the test that was last begun counts as failed, and the file runs again
+without it, six times at most; what was then not reached counts as failed, too.
+
+Made by `scripts/conformance run` (an hour for a version) and `scripts/conformance table`; do not edit.
+"""
 
 
 def results(version: str, side: str) -> dict[str, dict[str, str]]:
@@ -30,6 +44,64 @@ def lost(version: str, side: str) -> dict[str, str]:
     }
 
 
+def named() -> dict[str, str]:
+    """Each test that weft is known to lose, by its full name, and the reason."""
+    exceptions: dict[str, str] = {}
+    for group in tomllib.loads(EXCEPTIONS.read_text())["exception"]:
+        exceptions |= dict.fromkeys(group["tests"], group["reason"])
+    return exceptions
+
+
 def write() -> int:
     """Write the document. Returns 1 if weft is below the goal somewhere, or an exception has no reason; 0 if all is well."""
-    raise NotImplementedError
+    lines = [HEAD]
+    failed = False
+    reasons = named()
+    for version in VERSIONS:
+        stock, weft, gevent = (results(version, side) for side in ("stock", "weft", "gevent"))
+        if not stock or not weft:
+            continue
+        python = json.loads(next((FOLDER / version / "stock").glob("*.json")).read_text())["python"]
+        lines.append(f"\n## Python {python}\n\n| file | stock: run | passed | failed | skipped | weft: run | passed | failed | skipped | gevent: passed | failed |")
+        lines.append("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+        for name in FILES:
+            if name in stock:
+                lines.append(f"| {name} | {row(stock[name])} | {row(weft.get(name, {}))} | {short(stock[name], gevent.get(name))} |")
+        everything = {side: {test: how for tests in sides.values() for test, how in tests.items()} for side, sides in (("s", stock), ("w", weft))}
+        lines.append(f"| **all** | {row(everything['s'])} | {row(everything['w'])} | |")
+        passed = sum(how == "passed" for how in everything["s"].values())
+        missing = lost(version, "weft")
+        kept = 100 - 100 * len(missing) / passed
+        theirs = lost(version, "gevent")
+        common = sum(how == "passed" for name in gevent for how in stock.get(name, {}).values())
+        peer = f"; gevent keeps {100 - 100 * len(theirs) / common:.2f} % of the {common:,} that it was asked" if common else ""
+        lines.append(f"\nweft keeps {kept:.2f} %: of {passed:,} tests that pass under stock Python, {len(missing)} do not pass under weft{peer}.")
+        unnamed = sorted(set(missing) - set(reasons))
+        if unnamed or kept < GOAL:
+            failed = True
+            print(f"{version}: {kept:.2f} % kept; lost without a reason: " + (", ".join(unnamed) or "none"))
+    lines.append("\n## What does not pass, and why\n")
+    for group in tomllib.loads(EXCEPTIONS.read_text())["exception"]:
+        lines.append(f"{group['reason']}\n")
+        for test in group["tests"]:
+            where = [version for version in VERSIONS if test in lost(version, "weft")]
+            lines.append(f"- `{test}` ({', '.join(where) or 'passes now, or was not asked'})")
+        lines.append("")
+    DOCUMENT.write_text("\n".join(lines).rstrip() + "\n")
+    return int(failed)
+
+
+def row(tests: dict[str, str]) -> str:
+    """Run, passed, failed, skipped."""
+    counts = Counter(tests.values())
+    skipped, passed = counts["skipped"], counts["passed"]
+    return f"{len(tests)} | {passed} | {len(tests) - passed - skipped} | {skipped}"
+
+
+def short(stock: dict[str, str], tests: dict[str, str] | None) -> str:
+    """Passed and failed, with what was not reached among the failed."""
+    if tests is None:
+        return "- | -"
+    passed = sum(how == "passed" for how in tests.values())
+    skipped = sum(how == "skipped" for how in tests.values())
+    return f"{passed} | {max(len(tests), len(stock)) - passed - skipped}"

@@ -5,6 +5,7 @@ rely on it: ``class Connection: _read = os.read``, ``pool.map(time.sleep, ...)``
 """
 
 from collections.abc import Callable
+from pkgutil import resolve_name
 from types import BuiltinFunctionType
 from typing import Any, TypeVar, cast
 
@@ -16,19 +17,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Builtin(Caller):
-    """Calls a function, and otherwise looks like the built-in one."""
+    """Calls a function, and otherwise looks like the built-in one: no attributes of its own, pickled under its name."""
+
+    __slots__ = ("module", "name")
 
     def __init__(self, fn: Callable[..., Any], module: str, name: str) -> None:
         super().__init__(fn)
-        named = {"__name__": name, "__qualname__": name, "__module__": module}
-        self.__dict__.update(named, __doc__=fn.__doc__)
+        self.module = module
+        self.name = name
 
-    def __reduce__(self) -> str:
-        name: str = self.__dict__["__name__"]
-        return name
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
+        return resolve_name, (f"{self.module}:{self.name}",)
 
     def __repr__(self) -> str:
-        return f"<cooperative {self.__dict__['__module__']}.{self.__dict__['__name__']}>"
+        return f"<cooperative {self.module}.{self.name}>"
 
 
 def stands_for(module: Any) -> Callable[[F], F]:
