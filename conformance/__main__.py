@@ -1,8 +1,8 @@
 """``python -m conformance``: run CPython's tests under stock Python, weft and gevent, and write the table.
 
-    python -m conformance run [--side weft] [FILE ...]     # with this Python; results go to .conformance/
-    python -m conformance table                            # .conformance/ -> docs/conformance.md; fails below 99.5 %
-    python -m conformance lost [--python 3.13]             # what passes under stock Python and not under weft, one a line
+python -m conformance run [--side weft] [FILE ...]     # with this Python; results go to .conformance/
+python -m conformance table                            # .conformance/ -> docs/conformance.md; fails below 99.5 %
+python -m conformance lost [--python 3.13]             # what passes under stock Python and not under weft, one a line
 """
 
 import argparse
@@ -10,7 +10,6 @@ import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from conformance import table
 from conformance.files import present
@@ -26,14 +25,18 @@ def keep(name: str, side: str) -> None:
     began = time.monotonic()
     results = run(name, side, folder / f"{name}.log")
     seconds = time.monotonic() - began
-    (folder / f"{name}.json").write_text(json.dumps({"python": sys.version.split()[0], "seconds": round(seconds), "results": results}, indent=0))
+    (folder / f"{name}.json").write_text(
+        json.dumps({"python": sys.version.split()[0], "seconds": round(seconds), "results": results}, indent=0)
+    )
     counts = {how: list(results.values()).count(how) for how in sorted(set(results.values()))}
     print(f"{VERSION} {side:6} {name:28} {seconds:6.0f} s  {counts}", flush=True)
 
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run", help="run files of CPython's test-suite")
     running.add_argument("--side", action="append", choices=sorted(LAUNCHERS), help="under what (default: all three)")

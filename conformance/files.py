@@ -5,14 +5,54 @@ from pathlib import Path
 
 __all__ = ["FILES", "present"]
 
-FILES = """
-test_socket test_ssl test_select test_selectors test_poll test_epoll test_threading test_thread test_threading_local
-test_thread_local_bytecode test_queue test_subprocess test_signal test_time test_context test_sched test_urllib test_urllib2
-test_urllib2_localnet test_urllib_response test_httplib test_httpservers test_socketserver test_ftplib test_smtplib test_poplib
-test_imaplib test_nntplib test_telnetlib test_asyncore test_asynchat test_xmlrpc test_wsgiref test_logging test_concurrent_futures
-test_asyncio test_multiprocessing_fork test_multiprocessing_spawn test_os test_io test_fileio test_contextlib test_tempfile
-test_robotparser test_docxmlrpc test_sqlite3
-""".split()
+FILES = [
+    "test_socket",
+    "test_ssl",
+    "test_select",
+    "test_selectors",
+    "test_poll",
+    "test_epoll",
+    "test_threading",
+    "test_thread",
+    "test_threading_local",
+    "test_thread_local_bytecode",
+    "test_queue",
+    "test_subprocess",
+    "test_signal",
+    "test_time",
+    "test_context",
+    "test_sched",
+    "test_urllib",
+    "test_urllib2",
+    "test_urllib2_localnet",
+    "test_urllib_response",
+    "test_httplib",
+    "test_httpservers",
+    "test_socketserver",
+    "test_ftplib",
+    "test_smtplib",
+    "test_poplib",
+    "test_imaplib",
+    "test_nntplib",
+    "test_telnetlib",
+    "test_asyncore",
+    "test_asynchat",
+    "test_xmlrpc",
+    "test_wsgiref",
+    "test_logging",
+    "test_concurrent_futures",
+    "test_asyncio",
+    "test_multiprocessing_fork",
+    "test_multiprocessing_spawn",
+    "test_os",
+    "test_io",
+    "test_fileio",
+    "test_contextlib",
+    "test_tempfile",
+    "test_robotparser",
+    "test_docxmlrpc",
+    "test_sqlite3",
+]
 
 
 def present() -> list[str]:

@@ -1,7 +1,7 @@
 """Run one file of CPython's test-suite in a process of its own, and say how each of its tests ended.
 
-A run that ends writes JUnit's XML. One that hangs or crashes leaves its verbose output: the test that was last begun is the culprit, and the file
-runs again without it, so that one hang does not hide the rest.
+A run that ends writes JUnit's XML. One that hangs or crashes leaves its verbose output: the test that was last begun is the culprit, and
+the file runs again without it, so that one hang does not hide the rest.
 """
 
 import os
@@ -61,10 +61,25 @@ def attempt(name: str, side: str, ignored: Iterable[str], log: Path) -> tuple[st
     """One process: its XML (None if it did not come to its end), its output, and what became of it ("ended", "hung", "crashed")."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder, open(log, "ab") as written:
         xml = Path(folder, "results.xml")
-        command = [sys.executable, *LAUNCHERS[side], "-v", "--junit-xml", str(xml), *RESOURCES.get(name, []), *(word for test in ignored for word in ("-i", test)), name]
+        command = [
+            sys.executable,
+            *LAUNCHERS[side],
+            "-v",
+            "--junit-xml",
+            str(xml),
+            *RESOURCES.get(name, []),
+            *(word for test in ignored for word in ("-i", test)),
+            name,
+        ]
         written.write(f"$ {' '.join(command)}\n".encode())
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=listen_to_ctrl_c
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=listen_to_ctrl_c,
         )
         output, hung = listen(process)
         written.write(output)

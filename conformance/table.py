@@ -16,12 +16,14 @@ EXCEPTIONS = Path(__file__).parent / "exceptions.toml"
 VERSIONS = ("3.11", "3.12", "3.13")
 GOAL = 99.5  # per cent
 
+COLUMNS = """| file | stock: run | passed | failed | skipped | weft: run | passed | failed | skipped | gevent: passed | failed |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
 HEAD = """# CPython's own tests
 
-Each file of CPython's test-suite that meets what weft replaces, run as it is (`weft run -m test`), beside the same files under stock Python and
-under gevent's monkey patching (`python -m gevent.monkey --module test`). "Kept" is the share of what passes under stock Python that passes
-here, too. A file that prints nothing for two minutes (gevent: 20 seconds) hangs: the test that was last begun counts as failed, and the file runs again
-without it, six times at most; what was then not reached counts as failed, too.
+Each file of CPython's test-suite that meets what weft replaces, run as it is (`weft run -m test`), beside the same files under stock
+Python and under gevent's monkey patching (`python -m gevent.monkey --module test`). "Kept" is the share of what passes under stock Python
+that passes here, too. A file that prints nothing for two minutes (gevent: 20 seconds) hangs: the test that was last begun counts as
+failed, and the file runs again without it, six times at most; what was then not reached counts as failed, too.
 
 Made by `scripts/conformance run` (an hour for a version) and `scripts/conformance table`; do not edit.
 """
@@ -62,20 +64,23 @@ def write() -> int:
         if not stock or not weft:
             continue
         python = json.loads(next((FOLDER / version / "stock").glob("*.json")).read_text())["python"]
-        lines.append(f"\n## Python {python}\n\n| file | stock: run | passed | failed | skipped | weft: run | passed | failed | skipped | gevent: passed | failed |")
-        lines.append("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+        lines.append(f"\n## Python {python}\n\n{COLUMNS}")
         for name in FILES:
             if name in stock:
                 lines.append(f"| {name} | {row(stock[name])} | {row(weft.get(name, {}))} | {short(stock[name], gevent.get(name))} |")
-        everything = {side: {test: how for tests in sides.values() for test, how in tests.items()} for side, sides in (("s", stock), ("w", weft))}
-        lines.append(f"| **all** | {row(everything['s'])} | {row(everything['w'])} | |")
+        everything = {
+            side: {test: how for tests in sides.values() for test, how in tests.items()} for side, sides in (("s", stock), ("w", weft))
+        }
+        lines.append(f"| **all** | {row(everything['s'])} | {row(everything['w'])} | | |")
         passed = sum(how == "passed" for how in everything["s"].values())
         missing = lost(version, "weft")
         kept = 100 - 100 * len(missing) / passed
         theirs = lost(version, "gevent")
         common = sum(how == "passed" for name in gevent for how in stock.get(name, {}).values())
         peer = f"; gevent keeps {100 - 100 * len(theirs) / common:.2f} % of the {common:,} that it was asked" if common else ""
-        lines.append(f"\nweft keeps {kept:.2f} %: of {passed:,} tests that pass under stock Python, {len(missing)} do not pass under weft{peer}.")
+        lines.append(
+            f"\nweft keeps {kept:.2f} %: of {passed:,} tests that pass under stock Python, {len(missing)} do not pass under weft{peer}."
+        )
         unnamed = sorted(set(missing) - set(reasons))
         if unnamed or kept < GOAL:
             failed = True

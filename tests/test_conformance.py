@@ -3,14 +3,30 @@
 from pathlib import Path
 
 import pytest
-
 from conformance import files, table
 from conformance.run import run
 
-QUICK = """
-test_select test_poll test_epoll test_thread test_threading_local test_sched test_context test_time test_signal test_threading
-test_urllib2_localnet test_httpservers test_socketserver test_poplib test_xmlrpc test_wsgiref test_docxmlrpc test_ssl test_subprocess
-""".split()
+QUICK = [
+    "test_select",
+    "test_poll",
+    "test_epoll",
+    "test_thread",
+    "test_threading_local",
+    "test_sched",
+    "test_context",
+    "test_time",
+    "test_signal",
+    "test_threading",
+    "test_urllib2_localnet",
+    "test_httpservers",
+    "test_socketserver",
+    "test_poplib",
+    "test_xmlrpc",
+    "test_wsgiref",
+    "test_docxmlrpc",
+    "test_ssl",
+    "test_subprocess",
+]
 
 
 def absent() -> str:

@@ -45,7 +45,9 @@ def test_it_reads_and_writes_as_open_does(tmp_path: Path) -> None:
         (("x", "wb", -1, "utf-8"), ValueError),
     ],
 )
-def test_errors_are_those_of_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], error: type[Exception]) -> None:
+def test_errors_are_those_of_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], error: type[Exception]
+) -> None:
     monkeypatch.chdir(tmp_path)
     for function in (open, weft.open):
         with pytest.raises(error):

@@ -48,9 +48,7 @@ thread = threading.Thread(target=elsewhere)
 thread.start(); thread.join()
 """
     )
-    assert done.stdout == (
-        "<Handlers.SIG_DFL: 0> True\n[('SIGUSR1', True)]\nsignal only works in main thread of the main interpreter\n"
-    )
+    assert done.stdout == ("<Handlers.SIG_DFL: 0> True\n[('SIGUSR1', True)]\nsignal only works in main thread of the main interpreter\n")
 
 
 def test_waiting_for_a_signal_parks(run_python: Run) -> None:
@@ -130,7 +128,8 @@ print(weft.spawn(masks).result()[:2])
 signal.signal(signal.SIGUSR1, lambda *_: print("not blocked"))
 os.kill(os.getpid(), signal.SIGUSR1)
 time.sleep(0)
-print(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]), signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1]) == {signal.SIGUSR1})
+change = signal.pthread_sigmask
+print(change(signal.SIG_BLOCK, [signal.SIGUSR1]), change(signal.SIG_UNBLOCK, [signal.SIGUSR1]) == {signal.SIGUSR1})
 """
     )
     assert done.stdout == "[0, 1]\nnot blocked\nset() True\n"

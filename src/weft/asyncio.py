@@ -1,7 +1,7 @@
 """The cooperative twin of ``asyncio``: each task has its own running event loop.
 
-An event loop runs in a task like any other code; its selector parks. What the interpreter keeps once for an OS thread, the loop that runs, is
-put aside while another task has the thread: so two tasks may both be in ``asyncio.run``.
+An event loop runs in a task like any other code; its selector parks. What the interpreter keeps once for an OS thread, the loop that
+runs, is put aside while another task has the thread: so two tasks may both be in ``asyncio.run``.
 """
 
 import _asyncio as _below
@@ -12,11 +12,11 @@ from weft._core.scheduler import set_loop_setter as _set_loop_setter
 from weft._core.task import set_running_loop as _set_task_loop
 from weft.builtin import stands_for as _stands_for
 
-_standard_set_running_loop = _below._set_running_loop
+_standard_set_running_loop: Any = _below._set_running_loop
 _set_loop_setter(_standard_set_running_loop)
 
 
-@_stands_for(_below)
+@_stands_for(_below)  # type: ignore[no-redef]
 def _set_running_loop(loop: Any, /) -> None:
     """As ``asyncio._set_running_loop``, for the current task."""
     _standard_set_running_loop(loop)

@@ -1,7 +1,7 @@
 """File objects over a raw one that parks: the standard library's own buffers, each with a lock of its own.
 
-The standard buffers hold a lock of the OS thread while the raw object reads; a second task of the thread would be told "reentrant call". Here it
-waits for its turn.
+The standard buffers hold a lock of the OS thread while the raw object reads; a second task of the thread would be told "reentrant call".
+Here it waits for its turn.
 """
 
 import io
@@ -14,9 +14,23 @@ from weft._core.sync import RLock
 
 __all__ = ["Raw", "wrap"]
 
-SERIAL = (
-    "__next__ detach flush peek read read1 readinto readinto1 readline readlines seek tell truncate write writelines"
-).split()
+SERIAL = [
+    "__next__",
+    "detach",
+    "flush",
+    "peek",
+    "read",
+    "read1",
+    "readinto",
+    "readinto1",
+    "readline",
+    "readlines",
+    "seek",
+    "tell",
+    "truncate",
+    "write",
+    "writelines",
+]
 
 
 class Raw(io.FileIO):
@@ -90,7 +104,9 @@ def wrap(
             return raw
         terminal = buffering < 0 and raw.isatty()
         size = buffering if buffering > 1 else (getattr(os.fstat(raw.fileno()), "st_blksize", 0) or io.DEFAULT_BUFFER_SIZE)
-        buffer = (Random if "+" in mode else Reader if raw.readable() else Writer)(raw, max(size, io.DEFAULT_BUFFER_SIZE) if buffering < 0 else size)
+        buffer = (Random if "+" in mode else Reader if raw.readable() else Writer)(
+            raw, max(size, io.DEFAULT_BUFFER_SIZE) if buffering < 0 else size
+        )
         if binary:
             return buffer
         text = Text(buffer, encoding, errors, newline, buffering == 1 or terminal)

@@ -1,7 +1,7 @@
 """A function of Python that stands in the place of a built-in one.
 
-A built-in function that lies in a class is no method of it, and is pickled under its own name; a function of Python differs in both. Programs
-rely on it: ``class Connection: _read = os.read``, ``pool.map(time.sleep, ...)``.
+A built-in function that lies in a class is no method of it, and is pickled under its own name; a function of Python differs in both.
+Programs rely on it: ``class Connection: _read = os.read``, ``pool.map(time.sleep, ...)``.
 """
 
 from collections.abc import Callable

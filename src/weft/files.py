@@ -75,7 +75,7 @@ def open(
 
 
 def offloaded(fn: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function that cannot park (a C library, a computation that lets go of the interpreter) so that each call runs on a real thread.
+    """Decorate a function that cannot park, a call of a C library say: each call runs on a real thread, and the task is parked.
 
     @weft.offloaded
     def shrink(data: bytes) -> bytes:

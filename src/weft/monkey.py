@@ -38,7 +38,10 @@ TWINS = {
     "multiprocessing": "weft.multiprocessing",
 }
 PRELUDE = {"select": ("selectors",), "queue": ("queue",), "thread": ("concurrent.futures.thread",)}  # what must be there to be patched
-LATER = {"asyncio": "asyncio.events", "multiprocessing": "multiprocessing.synchronize"}  # patched when it is imported: it costs too much else
+LATER = {
+    "asyncio": "asyncio.events",
+    "multiprocessing": "multiprocessing.synchronize",
+}  # patched when it is imported: it costs too much else
 
 importlib.import_module("weft.native")  # takes the originals before anything is patched
 originals: dict[tuple[str, str], Any] = {}
@@ -109,7 +112,10 @@ def patch_all(
 
 
 def apply(twin: ModuleType) -> dict[int, str]:
-    """Put what `twin` offers in its place. Returns the names of the functions and classes that it replaced, by the identity of the original."""
+    """Put what `twin` offers in its place.
+
+    Returns the names of the functions and classes that it replaced, by the identity of the original.
+    """
     replaced: dict[int, str] = {}
     for dotted, attributes in twin.__patches__.items():
         target = owner(dotted)

@@ -1,10 +1,10 @@
 """The cooperative twin of ``multiprocessing``: its locks belong to tasks, and waiting for one parks.
 
-A lock that processes share is a semaphore of the operating system, which cannot be waited for like a descriptor: a task that does not get it
-looks again after growing pauses. Pipes, queues, pools and processes are the standard library's own, over descriptors that park.
+A lock that processes share is a semaphore of the operating system, which cannot be waited for like a descriptor: a task that does not get
+it looks again after growing pauses. Pipes, queues, pools and processes are the standard library's own, over descriptors that park.
 """
 
-import _multiprocessing as _below
+import _multiprocessing as _below  # type: ignore[import-not-found]
 import multiprocessing.connection as _connection
 import os as _os
 import time as _time

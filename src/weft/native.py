@@ -12,6 +12,7 @@ import _thread
 import os as _os
 import select as _select
 import time as _time
+from typing import Any
 
 __all__ = [
     "RLock",
@@ -42,7 +43,7 @@ get_ident = _thread.get_ident
 start_new_thread = _thread.start_new_thread
 select = _select.select
 poll = _select.poll
-epoll = getattr(_select, "epoll", None)  # None where the platform has none
+epoll: Any = getattr(_select, "epoll", None)  # None where the platform has none
 sleep = _time.sleep
 socket = _socket.socket
 close = _os.close
@@ -53,4 +54,4 @@ writev = _os.writev
 sendfile = _os.sendfile
 waitpid = _os.waitpid
 wait4 = _os.wait4
-waitid = getattr(_os, "waitid", None)
+waitid: Any = getattr(_os, "waitid", None)

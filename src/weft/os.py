@@ -1,8 +1,8 @@
 """The cooperative twin of ``os``: reading and writing descriptors and waiting for children parks the task.
 
-A descriptor that is always ready (a regular file) is read and written at once, as ``os`` does; ``weft.open`` takes it to a thread. A child's
-end is waited for through its pidfd (Linux 5.3); where that cannot be (any child, a stopped child, another system), by looking with growing
-pauses. No signal handler is taken from the program.
+A descriptor that is always ready (a regular file) is read and written at once, as ``os`` does; ``weft.open`` takes it to a thread. A
+child's end is waited for through its pidfd (Linux 5.3); where that cannot be (any child, a stopped child, another system), by looking
+with growing pauses. No signal handler is taken from the program.
 """
 
 import errno as _errno
@@ -13,13 +13,13 @@ from collections.abc import Callable
 from os import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
 from typing import Any, TypeVar
 
-from weft.builtin import stands_for as _stands_for
 from weft import native as _native
 from weft import pipes as _pipes
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
 from weft._core.offload import offload as _offload
 from weft._core.task import sleep as _sleep
+from weft.builtin import stands_for as _stands_for
 
 _T = TypeVar("_T")
 
@@ -30,36 +30,36 @@ _standard_system = _standard.system
 _clock = _time.monotonic
 
 
-@_stands_for(_standard)
-def read(fd: int, length: int, /) -> bytes:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def read(fd: int, length: int, /) -> bytes:
     """As ``os.read``; parks while there is nothing."""
     if isinstance(length, int) and length >= 0:
         _pipes.await_readable(fd)
     return _native.read(fd, length)
 
 
-@_stands_for(_standard)
-def write(fd: int, data: Any, /) -> int:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def write(fd: int, data: Any, /) -> int:
     """As ``os.write``; parks while there is no room."""
     return _pipes.write(fd, data)
 
 
-@_stands_for(_standard)
-def readv(fd: int, buffers: Any, /) -> int:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def readv(fd: int, buffers: Any, /) -> int:
     """As ``os.readv``; parks while there is nothing."""
     _pipes.await_readable(fd)
     return _native.readv(fd, buffers)
 
 
-@_stands_for(_standard)
-def writev(fd: int, buffers: Any, /) -> int:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def writev(fd: int, buffers: Any, /) -> int:
     """As ``os.writev``; parks while there is no room."""
     _pipes.await_writable(fd)
     return _native.writev(fd, buffers)
 
 
-@_stands_for(_standard)
-def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int, *args: Any, **kwargs: Any) -> int:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int, *args: Any, **kwargs: Any) -> int:
     """As ``os.sendfile``; parks while there is no room. It may send less than it could."""
     _pipes.await_writable(out_fd)
     if not args and not kwargs and count > _SENT and _standard.get_blocking(out_fd):
@@ -67,16 +67,16 @@ def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int, *args: Any
     return _native.sendfile(out_fd, in_fd, offset, count, *args, **kwargs)
 
 
-@_stands_for(_standard)
-def close(fd: int, /) -> None:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def close(fd: int, /) -> None:
     """As ``os.close``; tasks that wait for the descriptor get ``OSError(EBADF)``."""
     if isinstance(fd, int) and fd >= 0:
         _closing(fd)
     _native.close(fd)
 
 
-@_stands_for(_standard)
-def fdopen(fd: int, mode: str = "r", buffering: int = -1, encoding: str | None = None, *args: Any, **kwargs: Any) -> Any:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def fdopen(fd: int, mode: str = "r", buffering: int = -1, encoding: str | None = None, *args: Any, **kwargs: Any) -> Any:
     """As ``os.fdopen``; reading and writing a pipe, a terminal or a socket parks."""
     if not isinstance(fd, int):
         raise TypeError(f"invalid fd type ({type(fd)}, expected integer)")
@@ -85,14 +85,17 @@ def fdopen(fd: int, mode: str = "r", buffering: int = -1, encoding: str | None =
     return _io_open(fd, mode, buffering, encoding, *args, **kwargs)
 
 
-@_stands_for(_standard)
-def system(command: Any) -> int:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def system(command: Any) -> int:
     """As ``os.system``; the task is parked until the command has ended."""
     return _offload(_standard_system, command)
 
 
 def _await_child(pid: int, options: int, look: Callable[[int], tuple[bool, _T]], blocking: Callable[[], _T]) -> _T:
-    """Park until a child has ended. ``look(options)`` asks without blocking, whether there is one and its data; ``blocking()`` is the call itself."""
+    """Park until a child has ended.
+
+    ``look(options)`` asks without blocking, whether there is one and its data; ``blocking()`` is the call itself.
+    """
     if options & _standard.WNOHANG:
         return blocking()
     if pid > 0 and not options:
@@ -116,8 +119,8 @@ def _await_child(pid: int, options: int, look: Callable[[int], tuple[bool, _T]],
         pause = min(pause * 2, longest)
 
 
-@_stands_for(_standard)
-def waitpid(pid: int, options: int, /) -> tuple[int, int]:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     """As ``os.waitpid``; the task is parked until the child has ended."""
 
     def look(options: int) -> tuple[bool, tuple[int, int]]:
@@ -127,14 +130,14 @@ def waitpid(pid: int, options: int, /) -> tuple[int, int]:  # type: ignore[no-re
     return _await_child(pid, options, look, lambda: _native.waitpid(pid, options))
 
 
-@_stands_for(_standard)
-def wait() -> tuple[int, int]:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def wait() -> tuple[int, int]:
     """As ``os.wait``; the task is parked until a child has ended."""
     return waitpid(-1, 0)
 
 
-@_stands_for(_standard)
-def wait4(pid: int, options: int) -> tuple[int, int, Any]:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """As ``os.wait4``; the task is parked until the child has ended."""
 
     def look(options: int) -> tuple[bool, tuple[int, int, Any]]:
@@ -144,14 +147,14 @@ def wait4(pid: int, options: int) -> tuple[int, int, Any]:  # type: ignore[no-re
     return _await_child(pid, options, look, lambda: _native.wait4(pid, options))
 
 
-@_stands_for(_standard)
-def wait3(options: int) -> tuple[int, int, Any]:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def wait3(options: int) -> tuple[int, int, Any]:
     """As ``os.wait3``; the task is parked until a child has ended."""
     return wait4(-1, options)
 
 
-@_stands_for(_standard)
-def waitid(idtype: int, id: int, options: int, /) -> Any:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def waitid(idtype: int, id: int, options: int, /) -> Any:
     """As ``os.waitid``; the task is parked until the child has changed."""
 
     def look(options: int) -> tuple[bool, Any]:

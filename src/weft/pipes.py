@@ -1,4 +1,4 @@
-"""A pipe, terminal or socket as a file object whose reading and writing park the task: what is under ``subprocess``, ``os.fdopen`` and ``sys.stdin``."""
+"""Pipes, terminals and sockets as file objects whose reading and writing park: under ``subprocess``, ``os.fdopen`` and ``sys.stdin``."""
 
 import os
 import stat

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from select import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
 from typing import Any, Self
 
-from weft.builtin import stands_for as _stands_for
 from weft import native as _native
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
 from weft._core.task import give_way as _give_way
 from weft._core.task import sleep as _sleep
+from weft.builtin import stands_for as _stands_for
 
 _clock = _time.monotonic
 _READ = _standard.POLLIN | _standard.POLLPRI
@@ -26,7 +26,7 @@ _PAUSES = 0.0005, 0.05  # seconds, the first and the longest, where the platform
 
 
 class _Watch:
-    """Descriptors to wait for together, for the length of a call: an epoll object; without one the caller looks again after growing pauses."""
+    """Descriptors to wait for together, for the length of a call: an epoll object; without one the caller looks again and again."""
 
     def __init__(self, interests: Iterable[tuple[int, int]]) -> None:
         self.pause, self.longest = _PAUSES
@@ -76,10 +76,8 @@ def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(deadline - _clock(), 0)
 
 
-@_stands_for(_standard)
-def select(  # type: ignore[no-redef]
-    rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
-) -> tuple[list[Any], list[Any], list[Any]]:
+@_stands_for(_standard)  # type: ignore[no-redef]
+def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /) -> tuple[list[Any], list[Any], list[Any]]:
     """As ``select.select``; the task is parked while nothing is ready."""
     if timeout is not None and timeout < 0:
         raise ValueError("timeout must be non-negative")
@@ -106,7 +104,7 @@ def select(  # type: ignore[no-redef]
 class _Poll:
     """What ``poll()`` returns."""
 
-    _real: Any
+    _real: Any  # select.poll()
     _interests: dict[int, int]
     _polling: bool
 
@@ -137,7 +135,7 @@ class _Poll:
             seconds = timeout / 1000
         if self._polling:
             raise RuntimeError("concurrent poll() invocation")
-        ready = self._real.poll(0)
+        ready: list[tuple[int, int]] = self._real.poll(0)
         if ready or timeout == 0:
             _give_way()
             return ready
@@ -157,8 +155,8 @@ class _Poll:
         return ready
 
 
-@_stands_for(_standard)
-def poll() -> _Poll:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def poll() -> _Poll:
     """As ``select.poll``; waiting parks the task."""
     made = object.__new__(_Poll)
     made._real = _native.poll()
@@ -185,11 +183,11 @@ if _native.epoll is not None:
         @property
         def closed(self) -> bool:
             """True once it is closed."""
-            return self._real.closed
+            return bool(self._real.closed)
 
         def fileno(self) -> int:
             """The descriptor of the object itself."""
-            return self._real.fileno()
+            return int(self._real.fileno())
 
         def register(self, fd: Any, eventmask: int = _READ | _WRITE) -> None:
             """Watch `fd` for the events of `eventmask`."""
@@ -205,7 +203,7 @@ if _native.epoll is not None:
 
         def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
             """Wait for events, at most `timeout` seconds (None or negative: as long as it takes)."""
-            ready = self._real.poll(0, maxevents)
+            ready: list[tuple[int, int]] = self._real.poll(0, maxevents)
             if ready or timeout == 0:
                 _give_way()
                 return ready

@@ -1,10 +1,10 @@
 """The cooperative twin of ``signal``: a handler runs in the main task, and waiting for a signal parks.
 
-Patching puts a ``Handler`` of weft before each handler of the program. A signal that strikes while another task runs Python is handed to the
-main task, and that other one gives way: so Ctrl-C ends the program, and not the thread that happened to run.
+Patching puts a ``Handler`` of weft before each handler of the program. A signal that strikes while another task runs Python is handed to
+the main task, and that other one gives way: so Ctrl-C ends the program, and not the thread that happened to run.
 """
 
-import _signal as _below
+import _signal as _below  # type: ignore[import-not-found]
 import errno as _errno
 import os as _os
 import signal as _standard
@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from signal import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
 from typing import Any
 
-from weft.builtin import stands_for as _stands_for
 from weft import native as _native
 from weft._core.local import local as _local
 from weft._core.sync import Event as _Event
@@ -23,6 +22,7 @@ from weft._core.task import is_main as _is_main
 from weft._core.task import run_in_main as _run_in_main
 from weft._core.task import sleep as _sleep
 from weft._core.task import write_unraisable as _write_unraisable
+from weft.builtin import stands_for as _stands_for
 
 _PAUSES = 0.0005, 0.02  # seconds between two looks at what is pending, the first and the longest
 _standard_signal = _standard.signal
@@ -81,8 +81,8 @@ def _only_main(what: str) -> None:
         raise ValueError(f"{what} only works in main thread of the main interpreter")
 
 
-@_stands_for(_standard)
-def signal(signalnum: int, handler: Any) -> Any:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def signal(signalnum: int, handler: Any) -> Any:
     """As ``signal.signal``; returns the handler that was there before."""
     _only_main("signal")
     _give_way()
@@ -90,15 +90,15 @@ def signal(signalnum: int, handler: Any) -> Any:  # type: ignore[no-redef]
     return before.program if isinstance(before, Handler) else before
 
 
-@_stands_for(_standard)
-def getsignal(signalnum: int) -> Any:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def getsignal(signalnum: int) -> Any:
     """As ``signal.getsignal``."""
     handler = _standard_getsignal(signalnum)
     return handler.program if isinstance(handler, Handler) else handler
 
 
-@_stands_for(_standard)
-def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     """As ``signal.set_wakeup_fd``: the number of each signal that has a handler is written to `fd`."""
     global _wakeup
     _only_main("set_wakeup_fd")
@@ -112,8 +112,8 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:  # ty
     return before[0]
 
 
-@_stands_for(_standard)
-def raise_signal(signalnum: int, /) -> None:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def raise_signal(signalnum: int, /) -> None:
     """As ``signal.raise_signal``; the others run first, so that a task which only signals starves nobody."""
     _standard_raise_signal(signalnum)
     _give_way()
@@ -124,14 +124,14 @@ def _thread(ident: int) -> int:
     return ident if ident in _sys._current_frames() else _native.get_ident()
 
 
-@_stands_for(_standard)
-def pthread_kill(thread_id: int, signalnum: int, /) -> None:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def pthread_kill(thread_id: int, signalnum: int, /) -> None:
     """As ``signal.pthread_kill``; the number of a task means the thread that runs it."""
     _standard_pthread_kill(_thread(thread_id), signalnum)
 
 
-@_stands_for(_standard)
-def pthread_sigmask(how: int, mask: Iterable[int], /) -> set[Any]:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def pthread_sigmask(how: int, mask: Iterable[int], /) -> set[Any]:
     """As ``signal.pthread_sigmask``. A mask is a thread's: that of a task other than the main one keeps no signal from the program."""
     if _is_main():
         return _standard_pthread_sigmask(how, mask)
@@ -143,8 +143,8 @@ def pthread_sigmask(how: int, mask: Iterable[int], /) -> set[Any]:  # type: igno
     return set(before)
 
 
-@_stands_for(_standard)
-def pause() -> None:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def pause() -> None:
     """Park until a handler of the program has run."""
     handled = _Event()
     _pausing.add(handled)
@@ -154,22 +154,22 @@ def pause() -> None:  # type: ignore[no-redef]
         _pausing.discard(handled)
 
 
-@_stands_for(_standard)
-def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
     """As ``signal.sigtimedwait``: park until one of `sigset` is pending, at most `timeout` seconds; returns its data, or None."""
     if timeout < 0:
         raise ValueError("timeout must be non-negative")
     return _await(sigset, timeout)
 
 
-@_stands_for(_standard)
-def sigwaitinfo(sigset: Iterable[int], /) -> Any:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def sigwaitinfo(sigset: Iterable[int], /) -> Any:
     """As ``signal.sigwaitinfo``: park until one of `sigset` is pending; returns its data."""
     return _await(sigset, None)
 
 
-@_stands_for(_standard)
-def sigwait(sigset: Iterable[int], /) -> Any:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def sigwait(sigset: Iterable[int], /) -> Any:
     """As ``signal.sigwait``: park until one of `sigset` is pending; returns its number."""
     return _standard.Signals(_await(sigset, None).si_signo)
 
@@ -203,5 +203,16 @@ def _unpatched() -> None:
             _below.signal(number, handler.program)
 
 
-_names = ("signal", "getsignal", "raise_signal", "set_wakeup_fd", "pthread_kill", "pthread_sigmask", "pause", "sigtimedwait", "sigwaitinfo", "sigwait")
+_names = (
+    "signal",
+    "getsignal",
+    "raise_signal",
+    "set_wakeup_fd",
+    "pthread_kill",
+    "pthread_sigmask",
+    "pause",
+    "sigtimedwait",
+    "sigwaitinfo",
+    "sigwait",
+)
 __patches__ = {"signal": {name: globals()[name] for name in _names if hasattr(_standard, name)}}

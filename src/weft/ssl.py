@@ -1,8 +1,8 @@
 """The cooperative twin of ``ssl``: the same names; a handshake, a read and a write park the task.
 
 No class of the standard module is replaced by a subclass of the same name (the properties of its contexts call ``super(SSLContext,
-SSLContext)`` and would recurse). Patching gives ``ssl.SSLSocket`` itself the methods that park, and weft's socket as its base: contexts, sockets
-and subclasses of both park, whoever imported them and when.
+SSLContext)`` and would recurse). Patching gives ``ssl.SSLSocket`` itself the methods that park, and weft's socket as its base: contexts,
+sockets and subclasses of both park, whoever imported them and when.
 
 While the TLS object lives, the interpreter's timeout field is 0 and the descriptor does not block, so that OpenSSL never waits; the timeout
 that the program set is kept beside it. ``unwrap`` gives both back.
@@ -186,7 +186,7 @@ def create_default_context(*args: Any, **kwargs: Any) -> standard.SSLContext:
     return context
 
 
-PARKING = {name: value for name, value in vars(SSLSocket).items() if callable(value) or isinstance(value, property)}
+_PARKING = {name: value for name, value in vars(SSLSocket).items() if callable(value) or isinstance(value, property)}
 __patches__: dict[str, dict[str, Any]] = {
-    "ssl.SSLSocket": {"__bases__": (socket,), **PARKING},
+    "ssl.SSLSocket": {"__bases__": (socket,), **_PARKING},
 }

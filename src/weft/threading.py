@@ -11,15 +11,15 @@ from collections.abc import Callable
 from threading import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
-from weft.builtin import stands_for as _stands_for
 from weft._core.errors import Cancelled as _Cancelled
 from weft._core.local import local  # type: ignore[assignment]
 from weft._core.sync import Event as _Event
 from weft._core.sync import Lock, RLock  # type: ignore[assignment]
 from weft._core.task import current_task as _current_task
 from weft._core.task import get_ident, is_main
-from weft._core.task import write_unraisable as _write_unraisable
 from weft._core.task import spawn as _spawn
+from weft._core.task import write_unraisable as _write_unraisable
+from weft.builtin import stands_for as _stands_for
 
 _sentinels: dict[int, Lock] = {}
 _handles: set["_ThreadHandle"] = set()
@@ -137,8 +137,8 @@ def _shutdown() -> None:
         _standard_shutdown()
 
 
-@_stands_for(_standard)
-def current_thread() -> _standard.Thread:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def current_thread() -> _standard.Thread:
     """The Thread that runs; for a task that no Thread started, a stand-in that goes with it."""
     ident = get_ident()
     active: dict[int, _standard.Thread] = _standard._active  # type: ignore[attr-defined]

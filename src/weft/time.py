@@ -7,8 +7,8 @@ from weft._core.task import sleep as _sleep
 from weft.builtin import stands_for as _stands_for
 
 
-@_stands_for(_standard)
-def sleep(seconds: float, /) -> None:  # type: ignore[no-redef]
+@_stands_for(_standard)  # type: ignore[no-redef]
+def sleep(seconds: float, /) -> None:
     """Park the task for `seconds`; 0 lets the others run first. ValueError for a negative number, TypeError for what is none."""
     _sleep(seconds)
 

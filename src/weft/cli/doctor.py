@@ -25,7 +25,7 @@ REAL = {type(native.allocate_lock()): "a real lock", native.RLock: "a real lock"
 @click.option("-a", "--all", "everything", is_flag=True, help="List what the standard library's own modules took, too.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")
 def command(module: str | None, everything: bool, words: tuple[str, ...]) -> Callable[[], None]:
-    """Run a program as it is, and list what would still block: names that it took before it called patch_all(), and locks that it made before.
+    """Run a program as it is, and list what would still block: names that it took, and locks that it made, before it called patch_all().
 
     \b
     weft doctor server.py --port 8000
@@ -55,7 +55,9 @@ def examine(module: str | None, everything: bool, words: list[str]) -> None:
     for where, what in shown:
         click.echo(f"{where}: {what}", err=True)
     if not patched_itself:
-        click.echo("the program did not call weft.monkey.patch_all(); `weft run` patches before it begins, and then nothing is captured", err=True)
+        click.echo(
+            "the program did not call weft.monkey.patch_all(); `weft run` patches before it begins, and then nothing is captured", err=True
+        )
     hidden = f", and {len(found) - len(theirs)} in the standard library's own modules (--all)" if found and not everything else ""
     click.echo(f"{len(shown)} references to blocking originals{hidden}", err=True)
     sys.exit(1 if theirs else 0)
