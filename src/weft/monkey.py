@@ -36,11 +36,13 @@ TWINS = {
     "stdin": "weft.stdin",
     "asyncio": "weft.asyncio",
     "multiprocessing": "weft.multiprocessing",
+    "psycopg": "weft.psycopg",
 }
 PRELUDE = {"select": ("selectors",), "queue": ("queue",), "thread": ("concurrent.futures.thread",)}  # what must be there to be patched
 LATER = {
     "asyncio": "asyncio.events",
     "multiprocessing": "multiprocessing.synchronize",
+    "psycopg": "psycopg.waiting",
 }  # patched when it is imported: it costs too much else
 
 importlib.import_module("weft.native")  # takes the originals before anything is patched
@@ -80,6 +82,7 @@ def patch_all(
     stdin: bool = True,
     asyncio: bool = True,
     multiprocessing: bool = True,
+    psycopg: bool = True,
 ) -> None:
     """Replace what blocks in the standard library by what parks; each argument chooses a part. Twice is as good as once.
 
