@@ -65,7 +65,9 @@ def hand_over(folder: Path) -> str | None:
 
 
 @contextmanager
-def started(command: list[str], folder: Path, port: int, environment: dict[str, str] | None = None, owner: str | None = None) -> Iterator[int]:
+def started(
+    command: list[str], folder: Path, port: int, environment: dict[str, str] | None = None, owner: str | None = None
+) -> Iterator[int]:
     """Run a server in `folder` until the block ends; it must answer at `port` within 30 seconds."""
     log = (folder / "log").open("wb")
     with log, subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT, user=owner) as process:
@@ -125,7 +127,13 @@ def mariadb(folder: Path) -> Iterator[int]:
     port = free_port()
     (folder / "data").mkdir()
     options = [f"--datadir={folder}/data", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/socket", "--skip-grant-tables"]
-    options += [f"--max-connections={CONNECTIONS}", f"--lc-messages-dir={root}/usr/share/mysql", "--back-log=1000", "--skip-name-resolve", "--thread-handling=one-thread-per-connection"]
+    options += [
+        f"--max-connections={CONNECTIONS}",
+        f"--lc-messages-dir={root}/usr/share/mysql",
+        "--back-log=1000",
+        "--skip-name-resolve",
+        "--thread-handling=one-thread-per-connection",
+    ]
     options += [f"--character-sets-dir={root}/usr/share/mysql/charsets", f"--pid-file={folder}/pid", f"--tmpdir={folder}"]
     with serving([server, "--no-defaults", *options], environment, folder, port):
         yield port

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from tests.programs import servers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
