@@ -1,4 +1,4 @@
-"""What goes wrong in practice, after patching: each task gets the standard library's own error, nobody else is harmed, no descriptor leaks."""
+"""What goes wrong in practice, after patching: each task gets the standard library's own error, nobody else is harmed, nothing leaks."""
 
 from collections.abc import Callable
 from subprocess import CompletedProcess

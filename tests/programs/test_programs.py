@@ -47,7 +47,8 @@ def work(number):
 PYMYSQL = """
 import pymysql
 def work(number):
-    with pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=60, ssl_disabled=True) as connection, connection.cursor() as cursor:
+    connection = pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=60, ssl_disabled=True)
+    with connection, connection.cursor() as cursor:
         cursor.execute("select sleep(1), %s", (number,))
         return cursor.fetchone()[1]
 """
