@@ -12,7 +12,7 @@ def test_ctrl_c_ends_the_program_and_not_the_thread_that_happens_to_run(run_pyth
         PATCH
         + """
 import subprocess
-subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
+killer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
 def busy():
     while not stop: pass
 stop = False
@@ -23,10 +23,10 @@ try:
 except KeyboardInterrupt:
     stop = True
     thread.join()
-    print("interrupted", thread.is_alive())
+    print("interrupted", thread.is_alive(), killer.wait())
 """
     )
-    assert (done.stdout, done.stderr) == ("interrupted False\n", "")
+    assert (done.stdout, done.stderr) == ("interrupted False 0\n", "")
 
 
 def test_a_handler_runs_in_the_main_task_and_may_wait(run_python: Run) -> None:
