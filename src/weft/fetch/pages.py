@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import pycurl
 
@@ -45,6 +45,8 @@ class Fetcher:
         self.idle: list[pycurl.Curl] = []
         self.met: dict[str, weft.Event] = {}  # https hosts; set once a connection stands
         self.authorities = options.cacert or default_authorities()
+        folder = self.authorities is not None and Path(self.authorities).is_dir()
+        self.trust = pycurl.CAPATH if folder else pycurl.CAINFO
 
     def close(self) -> None:
         """Close every connection."""
@@ -73,17 +75,15 @@ class Fetcher:
             curl.setopt(pycurl.SSL_VERIFYPEER, 0)
             curl.setopt(pycurl.SSL_VERIFYHOST, 0)
         elif self.authorities:
-            curl.setopt(pycurl.CAPATH if Path(self.authorities).is_dir() else pycurl.CAINFO, self.authorities)
+            curl.setopt(self.trust, self.authorities)
         return curl
 
     def fetch(self, url: str) -> Page:
         """Fetch one page. Raises FetchError."""
-        reason = refusal(url)
-        if reason:
-            raise FetchError(url, reason)
-        if not url.lower().startswith("https:"):
+        parts = parse(url)
+        if parts.scheme != "https":
             return self.transfer(url)
-        host = urlsplit(url).netloc
+        host = parts.netloc
         met = self.met.get(host)
         if met is not None:
             met.wait(PATIENCE)
@@ -178,22 +178,22 @@ class Fetcher:
             return error
 
 
-def refusal(url: str) -> str | None:
-    """Why `url` is not even tried, or None."""
+def parse(url: str) -> SplitResult:
+    """The parts of `url`. Raises FetchError for what is not even tried."""
     try:
         parts = urlsplit(url)
         if not parts.scheme or "://" not in url:
-            return "not a URL: it has no scheme; try https://" + url
-        if parts.scheme.lower() not in SCHEMES:
-            return "only http and https are fetched"
+            raise FetchError(url, "not a URL: it has no scheme; try https://" + url)
+        if parts.scheme not in SCHEMES:
+            raise FetchError(url, "only http and https are fetched")
         if not parts.hostname:
-            return "not a URL: it names no host"
+            raise FetchError(url, "not a URL: it names no host")
         if any(character.isspace() for character in url):
-            return "not a URL: it contains a space; write %20"
+            raise FetchError(url, "not a URL: it contains a space; write %20")
         _ = parts.port
     except ValueError as error:
-        return f"not a URL: {error}"
-    return None
+        raise FetchError(url, f"not a URL: {error}") from None
+    return parts
 
 
 def describe(code: int, words: str, options: Options) -> str:
