@@ -54,6 +54,14 @@ def test_errors_are_those_of_open(
             function(*arguments)  # type: ignore[operator]
 
 
+def test_what_is_refused_touches_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    path.write_text("kept")
+    with pytest.raises(ValueError, match="encoding"):
+        weft.open(path, "wb", encoding="utf-8")
+    assert path.read_text() == "kept"
+
+
 def test_others_run_while_a_file_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)

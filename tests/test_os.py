@@ -47,6 +47,20 @@ print([reader.result(5) for reader in readers] == [b"%d\\n" % number for number 
     assert done.stdout == "True\n"
 
 
+def test_fdopen_that_refuses_leaves_the_descriptor(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+r, w = os.pipe()
+for mode, options in (("wb", {"encoding": "utf-8"}), ("w", {"buffering": 0})):
+    try: os.fdopen(w, mode, **options)
+    except ValueError: print("refused")
+print(os.write(w, b"still open"))
+"""
+    )
+    assert done.stdout == "refused\nrefused\n10\n"
+
+
 def test_descriptors_that_do_not_block_and_errors_are_as_ever(run_python: Run) -> None:
     done = run_python(
         PATCH

@@ -12,7 +12,7 @@ from typing import Any
 
 from weft._core.sync import RLock
 
-__all__ = ["Raw", "wrap"]
+__all__ = ["Raw", "check", "wrap"]
 
 SERIAL = [
     "__next__",
@@ -87,20 +87,26 @@ class Text(io.TextIOWrapper):
         super().close()
 
 
+def check(mode: str, buffering: int, encoding: str | None, errors: str | None, newline: str | None) -> str:
+    """ValueError for arguments that ``open`` refuses, before anything is opened. Returns the mode of the raw file."""
+    binary = "b" in mode
+    if binary and (encoding is not None or errors is not None or newline is not None):
+        raise ValueError("binary mode doesn't take an encoding, errors or newline argument")
+    if buffering == 0 and not binary:
+        raise ValueError("can't have unbuffered text I/O")
+    return mode.replace("b", "").replace("t", "")
+
+
 def wrap(
     raw: Raw, mode: str, buffering: int = -1, encoding: str | None = None, errors: str | None = None, newline: str | None = None
 ) -> Any:
-    """What ``open`` returns for `raw`. Arguments and errors are those of ``open``."""
+    """What ``open`` returns for `raw`; the arguments are those of ``open``, and have been checked."""
     try:
         binary = "b" in mode
-        if binary and (encoding is not None or errors is not None or newline is not None):
-            raise ValueError("binary mode doesn't take an encoding, errors or newline argument")
         if binary and buffering == 1:
             words = "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
             warnings.warn(words, RuntimeWarning, stacklevel=3)
         if buffering == 0:
-            if not binary:
-                raise ValueError("can't have unbuffered text I/O")
             return raw
         terminal = buffering < 0 and raw.isatty()
         size = buffering if buffering > 1 else (getattr(os.fstat(raw.fileno()), "st_blksize", 0) or io.DEFAULT_BUFFER_SIZE)

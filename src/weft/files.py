@@ -68,9 +68,8 @@ def open(
     """
     if set(mode) - set("axrwb+tx") or len(set(mode) & set("axrw")) != 1 or {"b", "t"} <= set(mode) or len(set(mode)) != len(mode):
         raise ValueError(f"invalid mode: {mode!r}")
-    if buffering == 0 and "b" not in mode:
-        raise ValueError("can't have unbuffered text I/O")
-    raw = pool.call(File, file, mode.replace("b", "").replace("t", ""), closefd, opener)
+    raw_mode = buffers.check(mode, buffering, encoding, errors, newline)
+    raw = pool.call(File, file, raw_mode, closefd, opener)
     return buffers.wrap(raw, mode, buffering, io.text_encoding(encoding) if "b" not in mode else encoding, errors, newline)
 
 

@@ -8,7 +8,6 @@ with growing pauses. No signal handler is taken from the program.
 import errno as _errno
 import io as _io
 import os as _standard
-import time as _time
 from collections.abc import Callable
 from os import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
 from typing import Any, TypeVar
@@ -27,7 +26,6 @@ _PAUSES = 0.0005, 0.02  # seconds between two looks at a child, the first and th
 _SENT = 65536  # bytes that sendfile hands over at a time, so that it hardly blocks
 _io_open = _io.open
 _standard_system = _standard.system
-_clock = _time.monotonic
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]

@@ -8,7 +8,7 @@ from weft import buffers, native
 from weft._core.descriptors import closing, wait_readable, wait_writable
 from weft._core.poller import read_blocks, write_blocks
 
-__all__ = ["ATOMIC", "Pipe", "open_pipe", "parks", "read", "write"]
+__all__ = ["Pipe", "await_readable", "await_writable", "open_pipe", "parks", "write"]
 
 ATOMIC = 4096  # bytes that a pipe which is writable takes without blocking (PIPE_BUF)
 
@@ -29,12 +29,6 @@ def await_writable(number: int) -> None:
     """Park until `number` takes ATOMIC bytes without blocking."""
     if write_blocks(number):
         wait_writable(number)
-
-
-def read(number: int, size: int) -> bytes:
-    """Read at most `size` bytes of descriptor `number`, parked while there are none."""
-    await_readable(number)
-    return native.read(number, size)
 
 
 def write(number: int, data: Any) -> int:
@@ -96,4 +90,5 @@ def open_pipe(
     closefd: bool = True,
 ) -> Any:
     """``io.open`` for a descriptor that can be waited for."""
-    return buffers.wrap(Pipe(number, mode.replace("b", "").replace("t", ""), closefd), mode, buffering, encoding, errors, newline)
+    raw_mode = buffers.check(mode, buffering, encoding, errors, newline)
+    return buffers.wrap(Pipe(number, raw_mode, closefd), mode, buffering, encoding, errors, newline)
