@@ -7,17 +7,15 @@ it looks again after growing pauses. Pipes, queues, pools and processes are the 
 import _multiprocessing as _below  # type: ignore[import-not-found]
 import multiprocessing.connection as _connection
 import os as _os
-import time as _time
 import types as _types
 from multiprocessing import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
 from weft._core.task import get_ident as _get_ident
-from weft._core.task import sleep as _sleep
+from weft.looks import look_until as _look_until
 
 _PAUSES = 0.0002, 0.005  # seconds between two tries, the first and the longest
 _RECURSIVE = 0  # the kind of an RLock
-_clock = _time.monotonic
 _standard_defaults: dict[str, Any] = {}
 
 
@@ -48,17 +46,16 @@ class SemLock:
         if self.kind == _RECURSIVE and self._is_mine():
             self._taken += 1
             return True
-        deadline = None if timeout is None else _clock() + max(timeout, 0)
-        pause, longest = _PAUSES
-        while (self.kind == _RECURSIVE and self._taken) or not self._real.acquire(False):
-            left = None if deadline is None else deadline - _clock()
-            if not block or (left is not None and left <= 0):
-                return False
-            _sleep(pause if left is None else min(pause, left))
-            pause = min(pause * 2, longest)
+        if not _look_until(self._try, *_PAUSES, timeout if block else 0):
+            return False
         self._owner = me
         self._taken += 1
         return True
+
+    def _try(self) -> bool | None:
+        """True if it was free, None if not. An RLock that another task of this thread has would let the system's own semaphore through."""
+        taken = self.kind == _RECURSIVE and self._taken
+        return None if taken or not self._real.acquire(False) else True
 
     def release(self) -> None:
         """Give it back. AssertionError if it is an RLock of somebody else's, ValueError if it was given back too often."""

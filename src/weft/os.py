@@ -17,8 +17,8 @@ from weft import pipes as _pipes
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
 from weft._core.offload import offload as _offload
-from weft._core.task import sleep as _sleep
 from weft.builtin import stands_for as _stands_for
+from weft.looks import look_until as _look_until
 
 _T = TypeVar("_T")
 
@@ -89,10 +89,10 @@ def system(command: Any) -> int:
     return _offload(_standard_system, command)
 
 
-def _await_child(pid: int, options: int, look: Callable[[int], tuple[bool, _T]], blocking: Callable[[], _T]) -> _T:
+def _await_child(pid: int, options: int, look: Callable[[int], _T | None], blocking: Callable[[], _T]) -> _T:
     """Park until a child has ended.
 
-    ``look(options)`` asks without blocking, whether there is one and its data; ``blocking()`` is the call itself.
+    ``look(options)`` asks without blocking, for its data or None; ``blocking()`` is the call itself.
     """
     if options & _standard.WNOHANG:
         return blocking()
@@ -108,22 +108,18 @@ def _await_child(pid: int, options: int, look: Callable[[int], tuple[bool, _T]],
             finally:
                 close(descriptor)
             return blocking()
-    pause, longest = _PAUSES
-    while True:
-        found, data = look(options | _standard.WNOHANG)
-        if found:
-            return data
-        _sleep(pause)
-        pause = min(pause * 2, longest)
+    data = _look_until(lambda: look(options | _standard.WNOHANG), *_PAUSES)
+    assert data is not None
+    return data
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
 def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     """As ``os.waitpid``; the task is parked until the child has ended."""
 
-    def look(options: int) -> tuple[bool, tuple[int, int]]:
+    def look(options: int) -> tuple[int, int] | None:
         data = _native.waitpid(pid, options)
-        return data[0] != 0, data
+        return data if data[0] else None
 
     return _await_child(pid, options, look, lambda: _native.waitpid(pid, options))
 
@@ -138,9 +134,9 @@ def wait() -> tuple[int, int]:
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """As ``os.wait4``; the task is parked until the child has ended."""
 
-    def look(options: int) -> tuple[bool, tuple[int, int, Any]]:
+    def look(options: int) -> tuple[int, int, Any] | None:
         data = _native.wait4(pid, options)
-        return data[0] != 0, data
+        return data if data[0] else None
 
     return _await_child(pid, options, look, lambda: _native.wait4(pid, options))
 
@@ -155,9 +151,8 @@ def wait3(options: int) -> tuple[int, int, Any]:
 def waitid(idtype: int, id: int, options: int, /) -> Any:
     """As ``os.waitid``; the task is parked until the child has changed."""
 
-    def look(options: int) -> tuple[bool, Any]:
-        data = _native.waitid(idtype, id, options)
-        return data is not None, data
+    def look(options: int) -> Any:
+        return _native.waitid(idtype, id, options)
 
     return _await_child(-1, options, look, lambda: _native.waitid(idtype, id, options))
 

@@ -9,7 +9,6 @@ import errno as _errno
 import os as _os
 import signal as _standard
 import sys as _sys
-import time as _time
 from collections.abc import Callable, Iterable
 from signal import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
 from typing import Any
@@ -20,9 +19,9 @@ from weft._core.sync import Event as _Event
 from weft._core.task import give_way as _give_way
 from weft._core.task import is_main as _is_main
 from weft._core.task import run_in_main as _run_in_main
-from weft._core.task import sleep as _sleep
 from weft._core.task import write_unraisable as _write_unraisable
 from weft.builtin import stands_for as _stands_for
+from weft.looks import look_until as _look_until
 
 _PAUSES = 0.0005, 0.02  # seconds between two looks at what is pending, the first and the longest
 _standard_signal = _standard.signal
@@ -32,7 +31,6 @@ _standard_raise_signal = _standard.raise_signal
 _standard_pthread_sigmask = _standard.pthread_sigmask
 _standard_pthread_kill = _standard.pthread_kill
 _standard_sigtimedwait = getattr(_standard, "sigtimedwait", None)
-_clock = _time.monotonic
 _masks = _local()  # what tasks other than the main one asked to block
 _pausing: set[_Event] = set()
 _wakeup = (-1, True)  # the program's own descriptor for signals' numbers, and whether to warn when it is full
@@ -176,16 +174,8 @@ def sigwait(sigset: Iterable[int], /) -> Any:
 
 def _await(sigset: Iterable[int], timeout: float | None) -> Any:
     assert _standard_sigtimedwait is not None
-    wanted = set(sigset)
-    deadline = None if timeout is None else _clock() + timeout
-    pause, longest = _PAUSES
-    while True:
-        found = _standard_sigtimedwait(wanted, 0)
-        left = None if deadline is None else deadline - _clock()
-        if found is not None or (left is not None and left <= 0):
-            return found
-        _sleep(pause if left is None else min(pause, left))
-        pause = min(pause * 2, longest)
+    look, wanted = _standard_sigtimedwait, set(sigset)
+    return _look_until(lambda: look(wanted, 0), *_PAUSES, timeout)
 
 
 def _patched() -> None:

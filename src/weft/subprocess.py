@@ -14,7 +14,7 @@ from typing import Any
 
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
-from weft._core.task import sleep as _sleep
+from weft.looks import look_until as _look_until
 from weft.pipes import open_pipe as _open_pipe
 
 _PAUSES = 0.0005, 0.05  # seconds, the first and the longest
@@ -51,14 +51,8 @@ def _wait(self: Any, timeout: float | None) -> Any:
 
 
 def _look(self: Any, timeout: float | None) -> None:
-    left = float("inf") if timeout is None else timeout
-    pause, longest = _PAUSES
-    while self.poll() is None:
-        if left <= 0:
-            raise _standard.TimeoutExpired(self.args, timeout or 0)
-        _sleep(min(pause, left))
-        left -= pause
-        pause = min(pause * 2, longest)
+    if _look_until(self.poll, *_PAUSES, timeout) is None:
+        raise _standard.TimeoutExpired(self.args, timeout or 0)
 
 
 __patches__ = {
