@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from conformance import table
 from conformance.files import present
@@ -18,12 +19,12 @@ from conformance.run import LAUNCHERS, run
 VERSION = ".".join(map(str, sys.version_info[:2]))
 
 
-def keep(name: str, side: str) -> None:
+def keep(name: str, side: str, lent: Path | None) -> None:
     """Run a file, and write its results where ``table`` finds them."""
     folder = table.FOLDER / VERSION / side
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    results = run(name, side, folder / f"{name}.log")
+    results = run(name, side, folder / f"{name}.log", lent)
     seconds = time.monotonic() - began
     (folder / f"{name}.json").write_text(
         json.dumps({"python": sys.version.split()[0], "seconds": round(seconds), "results": results}, indent=0)
@@ -41,6 +42,7 @@ def main() -> int:
     running = commands.add_parser("run", help="run files of CPython's test-suite")
     running.add_argument("--side", action="append", choices=sorted(LAUNCHERS), help="under what (default: all three)")
     running.add_argument("-j", type=int, default=2, help="how many files at once (default 2)")
+    running.add_argument("--lent", type=Path, metavar="FOLDER", help="tests of a near release, for the files that this Python came without")
     running.add_argument("files", nargs="*", metavar="FILE", help="such as test_socket (default: all)")
     commands.add_parser("table", help="write docs/conformance.md")
     losing = commands.add_parser("lost", help="list what weft loses")
@@ -54,7 +56,7 @@ def main() -> int:
         return 0
     with ThreadPoolExecutor(options.j) as pool:
         for side in options.side or LAUNCHERS:
-            list(pool.map(lambda name: keep(name, side), options.files or present()))  # noqa: B023
+            list(pool.map(lambda name: keep(name, side, options.lent), options.files or present(options.lent)))  # noqa: B023
     return 0
 
 

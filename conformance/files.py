@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-__all__ = ["FILES", "present"]
+__all__ = ["FILES", "own", "present"]
 
 FILES = [
     "test_socket",
@@ -55,11 +55,16 @@ FILES = [
 ]
 
 
-def present() -> list[str]:
-    """Those of FILES that this Python has. RuntimeError if it came without its test-suite."""
+def own(name: str) -> bool:
+    """Whether this Python came with the file `name`."""
     spec = importlib.util.find_spec("test")
     folders = [Path(place) for place in (spec.submodule_search_locations or [])] if spec is not None else []
-    found = [name for name in FILES if any((folder / f"{name}.py").exists() or (folder / name).is_dir() for folder in folders)]
+    return any((folder / f"{name}.py").exists() or (folder / name).is_dir() for folder in folders)
+
+
+def present(lent: Path | None = None) -> list[str]:
+    """Those of FILES that this Python has, or the folder `lent`. RuntimeError if this Python came without its test-suite."""
+    found = [name for name in FILES if own(name)]
     if not found:
         raise RuntimeError("this Python came without its test-suite; on Debian it is in the package libpython3-testsuite")
-    return found
+    return [name for name in FILES if name in found or (lent is not None and (lent / f"{name}.py").exists())]

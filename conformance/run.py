@@ -7,6 +7,7 @@ the file runs again without it, so that one hang does not hide the rest.
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
+
+from conformance.files import own
 
 __all__ = ["LAUNCHERS", "run"]
 
@@ -35,16 +38,16 @@ ENDED = re.compile(r"(?:\.\.\. |^)(ok|FAIL|ERROR|skipped .*|expected failure|une
 WORDS = {"ok": "passed", "expected failure": "passed", "skipped": "skipped"}
 
 
-def run(name: str, side: str, log: Path) -> Results:
+def run(name: str, side: str, log: Path, lent: Path | None = None) -> Results:
     """How each test of the file `name` ended under `side` ("stock", "weft", "gevent"): "passed", "failed", "skipped", "hung" or "crashed".
 
-    What the runs print is appended to `log`.
+    What the runs print is appended to `log`. A file that this Python came without is taken from the folder `lent`.
     """
     results: Results = {}
     ignored: list[str] = []
     log.unlink(missing_ok=True)
     for _ in range(ATTEMPTS):
-        xml, output, verdict = attempt(name, side, ignored, log)
+        xml, output, verdict = attempt(name, side, ignored, log, lent)
         if xml is not None:
             return results | {test: how for test, how in from_xml(xml).items() if test not in results}
         seen = from_output(output)
@@ -57,7 +60,7 @@ def run(name: str, side: str, log: Path) -> Results:
     return {test: how for test, how in partial.items() if test not in results} | results
 
 
-def attempt(name: str, side: str, ignored: Iterable[str], log: Path) -> tuple[str | None, str, str]:
+def attempt(name: str, side: str, ignored: Iterable[str], log: Path, lent: Path | None) -> tuple[str | None, str, str]:
     """One process: its XML (None if it did not come to its end), its output, and what became of it ("ended", "hung", "crashed")."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder, open(log, "ab") as written:
         xml = Path(folder, "results.xml")
@@ -69,7 +72,7 @@ def attempt(name: str, side: str, ignored: Iterable[str], log: Path) -> tuple[st
             str(xml),
             *RESOURCES.get(name, []),
             *(word for test in ignored for word in ("-i", test)),
-            name,
+            *wanted(name, lent, Path(folder)),
         ]
         written.write(f"$ {' '.join(command)}\n".encode())
         process = subprocess.Popen(
@@ -87,6 +90,17 @@ def attempt(name: str, side: str, ignored: Iterable[str], log: Path) -> tuple[st
         if hung:
             return None, text, "hung"
         return (xml.read_text(), text, "ended") if xml.exists() else (None, text, "crashed")
+
+
+def wanted(name: str, lent: Path | None, folder: Path) -> list[str]:
+    """The words that name the file `name` to regrtest: this Python's own, or a copy of the one in `lent`, as a package below `folder`."""
+    if lent is None or own(name):
+        return [name]
+    package = folder / "lent" / name
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copy(lent / f"{name}.py", package / "test_all.py")
+    return ["--testdir", str(package.parent), f"{name}.test_all"]
 
 
 def listen_to_ctrl_c() -> None:

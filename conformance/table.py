@@ -24,6 +24,8 @@ Each file of CPython's test-suite that meets what weft replaces, run as it is (`
 Python and under gevent's monkey patching (`python -m gevent.monkey --module test`). "Kept" is the share of what passes under stock Python
 that passes here, too. A file that prints nothing for two minutes (gevent: 20 seconds) hangs: the test that was last begun counts as
 failed, and the file runs again without it, six times at most; what was then not reached counts as failed, too.
+The tests of concurrent.futures and multiprocessing, which 3.11.7 and 3.12.1 do not install, are those of Debian's 3.11.2 there
+(`--lent`: the package libpython3.11-testsuite).
 
 Made by `scripts/conformance run` (an hour for a version) and `scripts/conformance table`; do not edit.
 """

@@ -1,6 +1,7 @@
 """Signals after patching: handlers run in the main task, whoever runs; waiting for a signal parks."""
 
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
 
 Run = Callable[..., CompletedProcess[str]]
@@ -67,6 +68,21 @@ signal.pause()
 """
     )
     assert done.stdout == "False\nTrue None\nalarm\n"
+
+
+def test_a_blocked_signal_is_not_delivered_to_a_thread_of_ours(run_python: Run, tmp_path: Path) -> None:
+    done = run_python(
+        PATCH
+        + f"""
+import socket
+socket.getaddrinfo("localhost", 80)
+weft.open({str(tmp_path / "file")!r}, "w").close()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGUSR1]).start()
+print(signal.sigwait([signal.SIGUSR1]).name)
+"""
+    )
+    assert (done.stdout, done.stderr) == ("SIGUSR1\n", "")
 
 
 def test_the_wakeup_descriptor_gets_the_number(run_python: Run) -> None:

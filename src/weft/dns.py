@@ -8,7 +8,7 @@ from weft.builtin import stands_for
 
 __all__ = ["getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo"]
 
-pool = ThreadPool(16)
+pool = ThreadPool(16, deaf=True)
 
 
 def numeric(host: object) -> bool:

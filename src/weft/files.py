@@ -14,7 +14,7 @@ __all__ = ["offloaded", "open"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-pool = ThreadPool(min(32, (os.cpu_count() or 1) + 4))
+pool = ThreadPool(min(32, (os.cpu_count() or 1) + 4), deaf=True)
 
 
 class File(buffers.Raw):

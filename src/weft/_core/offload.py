@@ -5,12 +5,14 @@ Invariants:
 - A task that is cancelled, or whose timeout comes, leaves its job to run to its end; its result is dropped.
 - Idle threads are told to the scheduler: they can wake nobody, so a deadlock is still seen.
 - In a forked child the pool is empty.
+- A deaf pool's threads block every signal: one that the program blocks and waits for does not end up in a thread that it does not know.
 """
 
 import _thread
 import os
 from collections import deque
 from collections.abc import Callable
+from signal import SIG_BLOCK, pthread_sigmask, valid_signals
 from typing import Any, ParamSpec, TypeVar
 
 from weft._core.deadlock import count_idle_threads
@@ -51,10 +53,11 @@ class Job:
 
 
 class ThreadPool:
-    """At most `limit` real threads, started on need."""
+    """At most `limit` real threads, started on need; `deaf` ones if what they run neither starts processes nor is the user's."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, deaf: bool = False) -> None:
         self.limit = limit
+        self.deaf = deaf
         self.reset()
         os.register_at_fork(after_in_child=self.reset)
 
@@ -97,6 +100,8 @@ class ThreadPool:
             del job
 
     def work(self) -> None:
+        if self.deaf:
+            pthread_sigmask(SIG_BLOCK, valid_signals())
         bell = allocate_lock()
         bell.acquire()
         while True:
