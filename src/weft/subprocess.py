@@ -7,17 +7,20 @@ pauses. Starting a child (fork and exec) is the standard library's own.
 import errno as _errno
 import io as _io
 import os as _os
+import signal as _signal
 import subprocess as _standard
 import types as _types
 from subprocess import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
+from weft._core.cancellation import move_on_after as _move_on_after
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
 from weft.looks import look_until as _look_until
 from weft.pipes import open_pipe as _open_pipe
 
 _PAUSES = 0.0005, 0.05  # seconds, the first and the longest
+_LAST_BREATH = 5.0  # seconds for which the end of a killed child is waited for, even by a cancelled task
 
 
 class _Files(_types.ModuleType):
@@ -30,9 +33,23 @@ class _Files(_types.ModuleType):
 
 
 _standard_wait = _standard.Popen._wait  # type: ignore[attr-defined]
+_standard_send_signal = _standard.Popen.send_signal
+
+
+def _send_signal(self: Any, sig: int) -> None:
+    _standard_send_signal(self, sig)
+    if sig == _signal.SIGKILL:
+        self._weft_killed = True
 
 
 def _wait(self: Any, timeout: float | None) -> Any:
+    if getattr(self, "_weft_killed", False):  # it is about to end: a cancelled task, too, takes it in, as subprocess.run means to
+        with _move_on_after(_LAST_BREATH, shield=True):
+            _await_end(self, timeout)
+    return _await_end(self, timeout)
+
+
+def _await_end(self: Any, timeout: float | None) -> Any:
     if self.returncode is None and timeout != 0:
         try:
             number = _os.pidfd_open(self.pid)
@@ -57,5 +74,5 @@ def _look(self: Any, timeout: float | None) -> None:
 
 __patches__ = {
     "subprocess": {"io": _Files("io")},
-    "subprocess.Popen": {"_wait": _wait},
+    "subprocess.Popen": {"_wait": _wait, "send_signal": _send_signal},
 }

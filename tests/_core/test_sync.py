@@ -184,9 +184,11 @@ def test_a_lock_that_nobody_can_release_is_a_deadlock(run_python: Run) -> None:
 
 def test_a_task_cancelled_while_it_retakes_the_lock_of_a_condition() -> None:
     condition = weft.Condition()
+    notified = []
 
     def wait() -> None:
         with condition:
+            notified.append(condition.wait())  # it was notified first
             condition.wait()
 
     task = weft.spawn(wait)
@@ -197,6 +199,6 @@ def test_a_task_cancelled_while_it_retakes_the_lock_of_a_condition() -> None:
         task.cancel()
         weft.sleep(0)
     task.join(5)
-    assert task.cancelled()
+    assert (notified, task.cancelled()) == ([True], True)
     with condition:  # nobody kept the lock
         pass

@@ -1,5 +1,6 @@
 from weft._core.errors import DeadlockError
-from weft._core.scheduler import Fiber, Scheduler
+from weft._core.fiber import Fiber
+from weft._core.scheduler import Scheduler
 
 def count_idle_threads(change: int) -> None: ...
 def forget_idle_threads() -> None: ...

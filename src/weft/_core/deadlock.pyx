@@ -7,7 +7,8 @@ Rules:
 """
 
 from cpython.object cimport PyObject
-from weft._core.scheduler cimport PARKED, Fiber, Scheduler
+from weft._core.fiber cimport PARKED, Fiber
+from weft._core.scheduler cimport Scheduler
 
 import _signal
 import _thread

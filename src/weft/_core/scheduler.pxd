@@ -1,33 +1,10 @@
 from cpython.object cimport PyObject
+from weft._core.fiber cimport Fiber
 from weft._core.greenlets cimport PyGreenlet
 from weft._core.poller cimport Poller
-from weft._core.runqueue cimport Runnable, RunQueue
+from weft._core.runqueue cimport RunQueue
 from weft._core.timers cimport TimerHeap
 from weft._core.waiting cimport Waiter, WaitQueue
-
-cdef enum State:
-    NEW, READY, RUNNING, PARKED, ENDED
-
-
-cdef class Fiber(Runnable):
-    cdef Scheduler scheduler
-    cdef PyGreenlet *greenlet
-    cdef PyGreenlet *worker
-    cdef void *frames
-    cdef void *newer
-    cdef void *older
-    cdef Waiter waiter
-    cdef readonly object reason
-    cdef object pending
-    cdef State state
-    cdef bint cancelling
-    cdef bint signalled
-    cdef object loop
-    cdef int run(self) except -1
-    cdef int interrupt(self, object exception) except -1
-    cdef void give_up(self) noexcept
-    cdef void resume(self) noexcept
-
 
 cdef class Scheduler:
     cdef void *state
@@ -55,7 +32,8 @@ cdef class Scheduler:
     cdef int pause(self) except -1
     cdef int give_way(self) except -1
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1
-    cdef int set_deadline(self, Fiber fiber, Waiter waiter, double deadline) except -1
+    cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1
+    cdef bint interrupted(self, Fiber fiber) noexcept
     cdef int deliver(self, Fiber fiber, Waiter waiter) except -1
     cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1
     cdef int leave(self, Fiber fiber) noexcept

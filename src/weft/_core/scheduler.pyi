@@ -2,11 +2,7 @@ from collections.abc import Callable
 from typing import final
 
 from weft._core.errors import DeadlockError
-from weft._core.runqueue import Runnable
-
-class Fiber(Runnable):
-    @property
-    def reason(self) -> object: ...
+from weft._core.fiber import Fiber
 
 @final
 class Scheduler:

@@ -22,6 +22,7 @@ cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.math cimport INFINITY
+from weft._core.fiber cimport ENDED, NEW, PARKED, READY, RUNNING, Fiber
 from weft._core.greenlets cimport (
     METH_NOARGS,
     PyCFunction,
@@ -41,7 +42,7 @@ from weft._core.greenlets cimport (
     weft_switch,
 )
 from weft._core.poller cimport Poller, make_poller
-from weft._core.runqueue cimport Runnable, RunQueue
+from weft._core.runqueue cimport RunQueue
 from weft._core.timers cimport TimerHeap, monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 
@@ -70,42 +71,6 @@ cdef enum:
 cdef object main_type = None
 cdef object loop_setter = None
 cdef object find_deadlock = None
-
-
-cdef class Fiber(Runnable):
-    """Something with a stack of its own once it runs; what it does is said by a subclass, in ``run``."""
-
-    def __dealloc__(self):
-        Py_XDECREF(<PyObject *>self.greenlet)
-
-    cdef int run(self) except -1:
-        """Do it, tell everybody, and drop what it held. Raises nothing but the greenlet's own end."""
-        return 0
-
-    cdef void fire(self) noexcept:
-        """The timeout of the park has come."""
-        self.give_up()
-
-    cdef void give_up(self) noexcept:
-        """End a wait without a wake: it leaves its line now, so that nobody hands it anything any more."""
-        if self.state == PARKED and self.waiter is not None and not self.waiter.woken:
-            self.waiter.leave()
-        self.resume()
-
-    cdef void resume(self) noexcept:
-        """Let a parked fiber run though nobody woke it; its ``park`` finds out why."""
-        if self.state == PARKED:
-            self.state = READY
-            if self.waiter is not None:
-                self.waiter.parked = False
-            self.scheduler.ready.push(self)
-
-    cdef int interrupt(self, object exception) except -1:
-        """Raise `exception` where the fiber waits, or at its next wait."""
-        if self.pending is None:
-            self.pending = exception
-        self.give_up()
-        return 0
 
 
 cdef PyObject *work(PyObject *scheduler, PyObject *_) except NULL:
@@ -144,7 +109,8 @@ cdef class Scheduler:
     cdef int adopt(self, Fiber fiber) except -1:
         """Put a new fiber into the registry."""
         Py_INCREF(fiber)
-        fiber.scheduler = self
+        fiber.ready = self.ready
+        fiber.limit = INFINITY
         fiber.older = self.newest
         if self.newest != NULL:
             (<Fiber>self.newest).newer = <void *>fiber
@@ -170,9 +136,12 @@ cdef class Scheduler:
         every way but the first the waiter has left its line.
         """
         cdef Fiber fiber = self.current
-        cdef double deadline = -1
+        cdef double deadline = INFINITY
+        cdef double until
         cdef int outcome
-        if fiber.cancelling or fiber.pending is not None:
+        if waiter is not None and waiter.woken:
+            return 1
+        if self.interrupted(fiber):
             return self.deliver(fiber, waiter)
         if fiber.signalled and self.handle_signals(fiber, waiter):
             return 1
@@ -184,8 +153,9 @@ cdef class Scheduler:
         if timeout >= 0:
             deadline = monotonic() + timeout
         while True:
-            if deadline >= 0:
-                self.set_deadline(fiber, waiter, deadline)
+            until = min(deadline, fiber.limit)
+            if until < INFINITY:
+                self.set_timer(fiber, waiter, until)
             if waiter is not None:
                 waiter.parked = True
             fiber.waiter = waiter
@@ -209,14 +179,23 @@ cdef class Scheduler:
                 return 1
             if fiber.cancelling or fiber.pending is not None:
                 return self.deliver(fiber, waiter)
-            if (deadline >= 0 and monotonic() >= deadline) or (waiter is not None and waiter.gone):
+            if (deadline < INFINITY and monotonic() >= deadline) or (waiter is not None and waiter.gone):
                 if waiter is not None:
                     waiter.leave()
                 return 0
 
-    cdef int set_deadline(self, Fiber fiber, Waiter waiter, double deadline) except -1:
+    cdef bint interrupted(self, Fiber fiber) noexcept:
+        """Whether the current fiber must not wait: it is cancelled, or there is something to raise in it."""
+        cdef double now
+        if fiber.limit < INFINITY:
+            now = monotonic()
+            if fiber.limit <= now:
+                fiber.expire(now)
+        return fiber.cancelling or fiber.pending is not None
+
+    cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1:
         try:
-            return self.timers.add(fiber, deadline)
+            return self.timers.add(fiber, until)
         except:
             if waiter is not None:
                 waiter.leave()
@@ -257,7 +236,7 @@ cdef class Scheduler:
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
         cdef int outcome
-        if fiber.cancelling or fiber.pending is not None:
+        if self.interrupted(fiber):
             return self.deliver(fiber, None)
         fiber.state = READY
         self.ready.push(fiber)
@@ -265,7 +244,7 @@ cdef class Scheduler:
         fiber.state = RUNNING
         if outcome < 0:
             return -1
-        if fiber.cancelling or fiber.pending is not None:
+        if self.interrupted(fiber):
             return self.deliver(fiber, None)
         if fiber.signalled:
             self.handle_signals(fiber, None)

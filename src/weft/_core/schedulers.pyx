@@ -8,9 +8,10 @@ Invariants:
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
+from weft._core.fiber cimport Fiber
 from weft._core.poller cimport make_poller
 from weft._core.runqueue cimport RunQueue
-from weft._core.scheduler cimport Fiber, Scheduler
+from weft._core.scheduler cimport Scheduler
 from weft._core.timers cimport TimerHeap
 
 import _signal
@@ -111,6 +112,7 @@ def after_fork_in_child():
     scheduler.poller.close()
     scheduler.ready = RunQueue()
     scheduler.timers = TimerHeap()
+    fiber.ready = scheduler.ready
     scheduler.poller = make_poller()
     scheduler.idle = []
     scheduler.ready.open()

@@ -11,6 +11,7 @@ Rules:
   may stop short at passed descriptors, a datagram is always short: there the hint does not hold.
 - ``connect`` and ``accept`` know no MSG_DONTWAIT. On a blocking descriptor that weft made, O_NONBLOCK is on for the length of the call;
   on one that was handed to it (others may share it), accept looks with poll(2) first.
+- A peer that always has something to say, or always room, starves nobody: now and then a call gives way before it begins.
 - Calls that are rare go to the interpreter's own method, with the timeout taken for zero while it runs.
 """
 
@@ -62,6 +63,11 @@ cdef object base = _socket.socket
 cdef object timed_out = TimeoutError
 
 
+cdef enum:
+    FAIR = 256  # calls between two times of giving way
+cdef unsigned long calls = 0
+
+
 cdef inline weft_socket *head(object sock):
     return <weft_socket *><PyObject *>sock
 
@@ -92,6 +98,14 @@ cdef int block(object sock, int direction, double *deadline) except -1:
     return 0
 
 
+cdef inline int be_fair() except -1:
+    global calls
+    calls += 1
+    if calls % FAIR == 0:
+        get_scheduler().pause()
+    return 0
+
+
 cdef inline Descriptor stream(object sock, int flags):
     """What is known of `sock` if it is a TCP stream that is watched by edges, and read without special wishes: then `drained` holds."""
     cdef Scheduler scheduler
@@ -116,6 +130,7 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
     cdef Descriptor descriptor
     if size == 0:
         return 0
+    be_fair()
     descriptor = stream(sock, flags)
     if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
         block(sock, READ, &deadline)
@@ -136,6 +151,7 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
 cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int flags, double *deadline) except -1:
     """Write at most `size` bytes; parks while there is no room."""
     cdef Py_ssize_t count
+    be_fair()
     while True:
         count = c_send(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
         if count >= 0:

@@ -10,7 +10,8 @@ Invariants:
 """
 
 cimport cython
-from weft._core.scheduler cimport Fiber, Scheduler
+from weft._core.fiber cimport Fiber
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
@@ -339,11 +340,10 @@ cdef class Condition:
         """Take the lock again, whatever the task is interrupted with: the caller's ``with`` releases it."""
         interruption = None
         cdef Fiber me = get_scheduler().current
-        cdef bint cancelling = False
+        me.shields += 1  # a cancellation comes again at each wait; here it has to wait itself
+        me.update()
         try:
             while True:
-                cancelling = cancelling or me.cancelling
-                me.cancelling = False  # a cancellation comes again at each wait; here it has to wait itself
                 try:
                     if restore:
                         self.lock._acquire_restore(saved)
@@ -353,7 +353,8 @@ cdef class Condition:
                 except BaseException as error:
                     interruption = error
         finally:
-            me.cancelling = me.cancelling or cancelling
+            me.shields -= 1
+            me.update()
         if interruption is not None:
             raise interruption
 

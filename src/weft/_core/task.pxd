@@ -1,4 +1,4 @@
-from weft._core.scheduler cimport Fiber
+from weft._core.fiber cimport Fiber
 from weft._core.waiting cimport WaitQueue
 
 

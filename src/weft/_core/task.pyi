@@ -1,7 +1,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from weft._core.scheduler import Fiber
+from weft._core.fiber import Fiber
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

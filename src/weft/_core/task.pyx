@@ -14,6 +14,7 @@ Invariants:
 cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
+from weft._core.fiber cimport NEW, Fiber
 from weft._core.greenlets cimport (
     METH_FASTCALL,
     METH_KEYWORDS,
@@ -24,7 +25,7 @@ from weft._core.greenlets cimport (
     PyMethodDef,
     raise_error,
 )
-from weft._core.scheduler cimport NEW, Fiber, Scheduler
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic, seconds
 from weft._core.waiting cimport WaitQueue
@@ -162,7 +163,7 @@ cdef class Task(Fiber):
                 return 0
             self.error = error
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                self.scheduler.main.interrupt(error)
+                get_scheduler().main.interrupt(error)
             elif not isinstance(error, Cancelled):
                 unseen = Unseen()
                 unseen.name = self.name
@@ -200,7 +201,7 @@ cdef class Task(Fiber):
         try:
             callback(self)
         except (KeyboardInterrupt, SystemExit) as error:
-            self.scheduler.main.interrupt(error)
+            get_scheduler().main.interrupt(error)
         except BaseException:
             import traceback
 
@@ -268,12 +269,12 @@ cdef class Task(Fiber):
     def cancel(self) -> bool:
         """Ask the task to end: ``weft.Cancelled`` is raised where it waits, and at each later wait. One that has not begun never begins.
 
-        False if it has ended already. From any thread.
+        A shielded scope that it is in holds it up. False if it has ended already. From any thread.
         """
         if self.ended:
             return False
-        self.cancelling = True
-        self.give_up()
+        self.doomed = True
+        self.cancel_now()
         return True
 
     def add_done_callback(self, fn) -> None:

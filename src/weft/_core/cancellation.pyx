@@ -1,0 +1,186 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=True
+"""Cancel scopes: a block of code that can be ended from outside, or by a deadline.
+
+Rules:
+- Inside a cancelled scope each call that waits raises Cancelled, again and again, until the scope is left. What need not wait goes on.
+- Of nested scopes that are cancelled the outermost one stops the exception; one that is shielded stops its own whatever is outside.
+- A scope is entered once, by one task, and left by it in reverse order. ``cancel`` may come from any thread, handler or finalizer.
+"""
+
+from libc.math cimport INFINITY
+from weft._core.fiber cimport Fiber
+from weft._core.schedulers cimport get_scheduler
+from weft._core.scope cimport Scope
+from weft._core.timers cimport monotonic
+
+from weft._core.errors import Cancelled
+
+
+cdef double moment(object deadline) except? -1:
+    """A deadline as C sees it."""
+    cdef double value = INFINITY if deadline is None else deadline
+    if value != value:
+        raise ValueError("a deadline is a number of seconds, not NaN")
+    return value
+
+
+cdef class CancelScope(Scope):
+    """A block that can be cancelled: ``with CancelScope() as scope``.
+
+    `deadline`: when it is cancelled by itself, in seconds of ``time.monotonic()``; None for never. `shield`: whether cancellations from
+    outside (an outer scope, ``Task.cancel``) wait until the block is left. The block ends quietly when its scope was cancelled;
+    ``cancelled_caught`` then is True.
+    """
+
+    cdef Fiber fiber
+    cdef double seconds
+    cdef readonly bint cancelled_caught
+    cdef bint entered
+
+    def __cinit__(self):
+        self.limit = self.seconds = INFINITY
+
+    def __init__(self, *, deadline=None, bint shield=False):
+        self.limit = moment(deadline)
+        self.shielded = shield
+
+    def __enter__(self):
+        cdef Fiber fiber = get_scheduler().current
+        if self.entered:
+            raise RuntimeError("a cancel scope is entered once; make a new one")
+        self.entered = True
+        if self.seconds < INFINITY:
+            self.limit = monotonic() + self.seconds
+        self.fiber = fiber
+        self.outer = fiber.scope
+        fiber.scope = self
+        fiber.update()
+        return self
+
+    cdef int leave(self) except -1:
+        """Out of the fiber's chain."""
+        cdef Fiber fiber = self.fiber
+        cdef Scope scope = None if fiber is None else fiber.scope
+        if scope is not self or fiber is not get_scheduler().current:
+            while scope is not None and scope is not self:
+                scope = scope.outer
+            if scope is not None:  # those that were left open inside go, too
+                fiber.scope = self.outer
+                fiber.update()
+            self.fiber = self.outer = None
+            raise RuntimeError("cancel scopes are left in reverse order, by the task that entered them")
+        fiber.scope = self.outer
+        fiber.update()
+        self.fiber = self.outer = None
+        return 0
+
+    cdef bint catches(self, Fiber fiber):
+        """Whether Cancelled ends here."""
+        return self.cancelled and (self.shielded or not fiber.cancelling)
+
+    def __exit__(self, kind, error, traceback):
+        cdef Fiber fiber = self.fiber
+        self.leave()
+        if error is None or not self.catches(fiber):
+            return False
+        if isinstance(error, Cancelled):
+            self.cancelled_caught = True
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            cancelled, rest = error.split(Cancelled)
+            if cancelled is not None:
+                self.cancelled_caught = True
+                if rest is None:
+                    return True
+                raise rest from None
+        return False
+
+    def cancel(self) -> None:
+        """End the block: each call in it that waits raises Cancelled, now and until it is left. From any thread."""
+        self.cancelled = True
+        if self.fiber is not None:
+            self.fiber.cancel_now()
+
+    cdef int changed(self) except -1:
+        """The deadline or the shield is another one."""
+        cdef Fiber fiber = self.fiber
+        if fiber is None:
+            return 0
+        fiber.cancel_now()
+        fiber.resume()  # its park sets its timer anew
+        return 0
+
+    @property
+    def deadline(self) -> float:
+        """When the scope is cancelled by itself, in seconds of ``time.monotonic()``; infinity for never. May be set."""
+        return self.limit
+
+    @deadline.setter
+    def deadline(self, value) -> None:
+        self.limit = moment(value)
+        self.changed()
+
+    @property
+    def shield(self) -> bool:
+        """Whether cancellations from outside wait until the block is left. May be set."""
+        return self.shielded
+
+    @shield.setter
+    def shield(self, bint value) -> None:
+        self.shielded = value
+        self.changed()
+
+    @property
+    def cancel_called(self) -> bool:
+        """Whether it was cancelled, by ``cancel`` or by its deadline."""
+        if not self.cancelled and self.fiber is not None and self.limit <= monotonic():
+            self.fiber.expire(monotonic())
+        return self.cancelled
+
+    @property
+    def expired(self) -> bool:
+        """Whether it was its deadline that cancelled it."""
+        return self.cancel_called and (<Scope>self).expired
+
+    def __repr__(self):
+        left = "" if self.limit == INFINITY else f", {self.limit - monotonic():.3g} s left"
+        state = "cancelled" if self.cancelled else "left" if self.entered and self.fiber is None else "active" if self.entered else "new"
+        return f"<weft.{type(self).__name__} {state}{left}{', shielded' if self.shielded else ''}>"
+
+
+cdef double patience(object seconds) except? -1:
+    """How long a block may take."""
+    cdef double value = INFINITY if seconds is None else seconds
+    if value != value:
+        raise ValueError("seconds must be a number, not NaN")
+    return value
+
+
+cdef class timeout(CancelScope):
+    """A block that must be done within `seconds` (None: no limit), or TimeoutError: ``with timeout(5): ...``.
+
+    It ends what waits in it, in whatever library: each wait raises ``weft.Cancelled`` until the block is left, and TimeoutError follows.
+    The time begins with the block. Attributes and methods are those of CancelScope.
+    """
+
+    def __init__(self, seconds, *, bint shield=False):
+        self.seconds = patience(seconds)
+        self.shielded = shield
+
+    def __exit__(self, kind, error, traceback):
+        if not CancelScope.__exit__(self, kind, error, traceback):
+            return False
+        if (<Scope>self).expired:
+            raise TimeoutError(f"not done within {self.seconds:g} seconds") from error
+        return True
+
+
+def move_on_after(seconds, *, bint shield=False):
+    """A scope that is cancelled `seconds` (None: never) after its block began: ``with move_on_after(5) as scope: ...``.
+
+    The block ends quietly; ``scope.cancelled_caught`` tells that it was cut short.
+    """
+    cdef CancelScope scope = CancelScope.__new__(CancelScope)
+    scope.seconds = patience(seconds)
+    scope.shielded = shield
+    return scope

@@ -1,0 +1,34 @@
+from weft._core.greenlets cimport PyGreenlet
+from weft._core.runqueue cimport Runnable, RunQueue
+from weft._core.scope cimport Scope
+from weft._core.waiting cimport Waiter
+
+cdef enum State:
+    NEW, READY, RUNNING, PARKED, ENDED
+
+
+cdef class Fiber(Runnable):
+    cdef RunQueue ready
+    cdef PyGreenlet *greenlet
+    cdef PyGreenlet *worker
+    cdef void *frames
+    cdef void *newer
+    cdef void *older
+    cdef Waiter waiter
+    cdef readonly object reason
+    cdef object pending
+    cdef Scope scope
+    cdef double limit
+    cdef State state
+    cdef bint doomed
+    cdef bint cancelling
+    cdef bint signalled
+    cdef int shields
+    cdef object loop
+    cdef int run(self) except -1
+    cdef int interrupt(self, object exception) except -1
+    cdef void give_up(self) noexcept
+    cdef void resume(self) noexcept
+    cdef void update(self) noexcept
+    cdef void expire(self, double now) noexcept
+    cdef void cancel_now(self) noexcept

@@ -1,0 +1,92 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What the scheduler runs: something with a stack of its own, and with what interrupts it.
+
+Invariants:
+- ``cancelling`` says whether the next wait raises Cancelled: the fiber was cancelled as a whole (``doomed``), or a scope that it is in was,
+  with no shield between. ``limit`` is the earliest deadline of those scopes. ``update`` computes both anew after any change.
+- A deadline that has come is decided in that moment: its scopes are cancelled then, even if they are given more time before the fiber runs.
+- Nothing here runs Python code: another thread, a signal handler or a finalizer may interrupt.
+"""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
+from libc.math cimport INFINITY
+from weft._core.runqueue cimport Runnable
+from weft._core.scope cimport Scope
+from weft._core.timers cimport monotonic
+
+
+cdef class Fiber(Runnable):
+    """What it does is said by a subclass, in ``run``."""
+
+    def __dealloc__(self):
+        Py_XDECREF(<PyObject *>self.greenlet)
+
+    cdef int run(self) except -1:
+        """Do it, tell everybody, and drop what it held. Raises nothing but the greenlet's own end."""
+        return 0
+
+    cdef void fire(self) noexcept:
+        """The timer of the park: its own timeout has come, or a scope's deadline."""
+        cdef double now
+        if self.scope is not None:
+            now = monotonic()
+            if self.limit <= now:
+                self.expire(now)
+        self.give_up()
+
+    cdef void give_up(self) noexcept:
+        """End a wait without a wake: it leaves its line now, so that nobody hands it anything any more."""
+        if self.state == PARKED and self.waiter is not None and not self.waiter.woken:
+            self.waiter.leave()
+        self.resume()
+
+    cdef void resume(self) noexcept:
+        """Let a parked fiber run though nobody woke it; its ``park`` finds out why."""
+        if self.state == PARKED:
+            self.state = READY
+            if self.waiter is not None:
+                self.waiter.parked = False
+            self.ready.push(self)
+
+    cdef int interrupt(self, object exception) except -1:
+        """Raise `exception` where the fiber waits, or at its next wait."""
+        if self.pending is None:
+            self.pending = exception
+        self.give_up()
+        return 0
+
+    cdef void update(self) noexcept:
+        """Something about the scopes has changed."""
+        cdef Scope scope = self.scope
+        self.limit = INFINITY
+        self.cancelling = False
+        if self.shields:
+            return
+        while scope is not None:
+            if scope.cancelled:
+                self.cancelling = True
+            elif scope.limit < self.limit:
+                self.limit = scope.limit
+            if scope.shielded:
+                return
+            scope = scope.outer
+        if self.doomed:
+            self.cancelling = True
+
+    cdef void expire(self, double now) noexcept:
+        """Cancel the scopes whose deadline has come."""
+        cdef Scope scope = self.scope
+        while scope is not None:
+            if scope.limit <= now and not scope.cancelled:
+                scope.cancelled = scope.expired = True
+            if scope.shielded:
+                break
+            scope = scope.outer
+        self.update()
+
+    cdef void cancel_now(self) noexcept:
+        """Something was cancelled: if it concerns the fiber, its wait ends."""
+        self.update()
+        if self.cancelling:
+            self.give_up()
