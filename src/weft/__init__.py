@@ -1,10 +1,15 @@
 """Virtual threads for Python: plain blocking code, a hundred thousand of it at once."""
 
+import typing as _typing
+
 from weft._core.cancellation import CancelScope, move_on_after, timeout
+from weft._core.channel import Channel
+from weft._core.choice import after, readable, sending, writable
 from weft._core.descriptors import wait_readable, wait_writable
-from weft._core.errors import Cancelled, DeadlockError, LatePatchWarning, WeftError
+from weft._core.errors import Cancelled, ChannelClosed, DeadlockError, LatePatchWarning, ShutDown, WeftError, WouldBlock
 from weft._core.offload import offload
-from weft._core.queues import Queue, SimpleQueue
+from weft._core.queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
+from weft._core.sharing import Barrier, CapacityLimiter, RWLock
 from weft._core.sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from weft._core.task import Task, current_task, joinall, sleep, spawn
 from weft.files import offloaded
@@ -12,22 +17,37 @@ from weft.files import open as open
 from weft.groups import TaskGroup, first, first_n, gather
 from weft.waits import as_completed, wait
 
+if _typing.TYPE_CHECKING:
+    from weft._core.choice import select
+else:
+    from weft import select  # the twin of the standard module; it can be called, too
+
 __all__ = [
+    "Barrier",
     "BoundedSemaphore",
     "CancelScope",
     "Cancelled",
+    "CapacityLimiter",
+    "Channel",
+    "ChannelClosed",
     "Condition",
     "DeadlockError",
     "Event",
     "LatePatchWarning",
+    "LifoQueue",
     "Lock",
+    "PriorityQueue",
     "Queue",
     "RLock",
+    "RWLock",
     "Semaphore",
+    "ShutDown",
     "SimpleQueue",
     "Task",
     "TaskGroup",
     "WeftError",
+    "WouldBlock",
+    "after",
     "as_completed",
     "current_task",
     "first",
@@ -37,10 +57,14 @@ __all__ = [
     "move_on_after",
     "offload",
     "offloaded",
+    "readable",
+    "select",
+    "sending",
     "sleep",
     "spawn",
     "timeout",
     "wait",
     "wait_readable",
     "wait_writable",
+    "writable",
 ]

@@ -1,8 +1,9 @@
-"""The cooperative twin of ``queue``: ``SimpleQueue`` is weft's own; the others are the standard ones, over locks that park."""
+"""The cooperative twin of ``queue``: weft's own queues. Patching replaces ``SimpleQueue`` alone: the others wait with locks that park."""
 
-from queue import Empty, Full, LifoQueue, PriorityQueue
+from queue import Empty, Full
 
-from weft._core.queues import Queue, SimpleQueue
+from weft._core.errors import ShutDown
+from weft._core.queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
 
 __patches__ = {"queue": {"SimpleQueue": SimpleQueue}, "_queue": {"SimpleQueue": SimpleQueue}}
-__all__ = ["Empty", "Full", "LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]
+__all__ = ["Empty", "Full", "LifoQueue", "PriorityQueue", "Queue", "ShutDown", "SimpleQueue"]

@@ -3,15 +3,20 @@
 Each asks the operating system once without waiting. With something ready it gives way to the others once, so that a loop which always
 finds something starves nobody. With nothing ready, the descriptors stand in an epoll object of their own, which can
 itself be waited for: one wait, however many descriptors.
+
+The module can be called, too: ``weft.select(channel, queue, ...)`` waits for the first of several things (see ``weft._core.choice``).
 """
 
 import select as _standard
+import sys as _sys
 import time as _time
+import types as _types
 from collections.abc import Iterable
 from select import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
 from typing import Any, Self
 
 from weft import native as _native
+from weft._core.choice import select as _choose
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
 from weft._core.task import give_way as _give_way
@@ -235,3 +240,12 @@ if _native.epoll is not None:
     __patches__["selectors.EpollSelector"] = {"_selector_cls": epoll}
 __patches__["selectors.SelectSelector"] = {"_select": staticmethod(select)}
 __patches__["selectors.PollSelector"] = {"_selector_cls": staticmethod(poll)}
+
+
+class _Callable(_types.ModuleType):
+    """``weft.select`` is the twin of a module and a function of the toolkit by the same name."""
+
+    __call__ = staticmethod(_choose)
+
+
+_sys.modules[__name__].__class__ = _Callable

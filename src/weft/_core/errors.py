@@ -5,6 +5,9 @@
       Exception
         WeftError
           DeadlockError            nothing can ever wake the main task
+          ChannelClosed            nothing can be sent to a channel, or is left in it
+          WouldBlock               a call that must not wait would have to
+        ShutDown                   nothing can be put into a queue, or is left in it; ``queue.ShutDown`` where the standard library has it
         Warning
           LatePatchWarning         patched after somebody had taken the original
 
@@ -12,7 +15,9 @@ Everything else that weft raises is the standard library's own: ``TimeoutError``
 ``concurrent.futures.CancelledError`` (what ``Task.result`` raises for a task that was cancelled).
 """
 
-__all__ = ["Cancelled", "DeadlockError", "LatePatchWarning", "WeftError"]
+import queue
+
+__all__ = ["Cancelled", "ChannelClosed", "DeadlockError", "LatePatchWarning", "ShutDown", "WeftError", "WouldBlock"]
 
 
 class Cancelled(BaseException):
@@ -35,6 +40,25 @@ class DeadlockError(WeftError):
     def __init__(self, message: str, tasks: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.tasks = tasks
+
+
+class ChannelClosed(WeftError):
+    """The channel is closed: nothing can be sent, and nothing is left to be received. ``channel`` is the one."""
+
+    def __init__(self, channel: object = None) -> None:
+        super().__init__(f"{channel!r} is closed")
+        self.channel = channel
+
+
+class WouldBlock(WeftError):
+    """A call that must not wait would have to: nothing is there to be received, or nobody receives."""
+
+
+class ShutDown(Exception):
+    """The queue was shut down: nothing can be put in, and nothing is left to be got."""
+
+
+ShutDown = getattr(queue, "ShutDown", ShutDown)  # type: ignore[misc]  # from Python 3.13
 
 
 class LatePatchWarning(UserWarning):

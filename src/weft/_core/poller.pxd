@@ -34,5 +34,6 @@ cdef class Poller:
     cdef void close(self) noexcept
 
 
+cdef bint is_ready(int number, short events)
 cdef bint readable(int number)
 cdef Poller make_poller()

@@ -5,17 +5,24 @@ Invariants:
 - An item goes straight to the first who waits for one; only with nobody waiting is it stored.
 - An item that was handed to a waiter is returned by its ``get``, even if its timeout came too: nothing is lost.
 - While somebody waits to put, the queue is full; whoever takes an item moves the first of those items in.
+- After ``shutdown`` nothing goes in; who waits is woken, and finds CLOSED where an item would be.
+- A PriorityQueue compares items, which may run Python code: it does so under a lock of its own.
 - ``SimpleQueue.put`` runs no Python code: a finalizer or a signal handler may call it, and so may any OS thread.
 """
 
+from heapq import heappop, heappush
 from collections import deque
 
 from weft._core.schedulers cimport get_scheduler
+from weft._core.sync cimport Lock
 from weft._core.waiting cimport Waiter, WaitQueue
 
 import _queue
 
+from weft._core.errors import ShutDown
+
 cdef object Empty = _queue.Empty
+cdef object CLOSED = object()
 
 
 cdef double patience(bint block, object timeout) except? -2:
@@ -34,16 +41,21 @@ cdef double patience(bint block, object timeout) except? -2:
 cdef class Store:
     """What every queue here has: items, and those who wait for one."""
 
-    cdef object items
-    cdef WaitQueue getters
-    cdef object __weakref__
-
     def __cinit__(self):
         self.items = deque()
         self.getters = WaitQueue()
 
     def __class_getitem__(cls, item):
         return cls
+
+    cdef int keep(self, object item) except -1:
+        """Store `item`."""
+        self.items.append(item)
+        return 0
+
+    cdef object fetch(self):
+        """Take the next item out of the store."""
+        return self.items.popleft()
 
     cdef bint hand_over(self, object item) except -1:
         """Give `item` to the first who waits for one; False if nobody does."""
@@ -57,20 +69,44 @@ cdef class Store:
         """An item was taken from the store."""
         return 0
 
+    cdef bint prompt(self):
+        """Whether ``attempt`` lets nobody else run now."""
+        return True
+
+    cdef bint attempt(self) except -1:
+        """Put the next item into ``found`` if there is one now. Raises ShutDown if there never will be one."""
+        if self.items:
+            self.found = self.fetch()
+            self.refill()
+            return True
+        if self.is_shutdown:
+            raise ShutDown
+        return False
+
+    cdef object claim(self):
+        """What ``attempt`` found."""
+        item, self.found = self.found, None
+        return item
+
+    cdef object received(self, Waiter waiter):
+        """What a woken getter was handed."""
+        item, waiter.value = waiter.value, None
+        if item is CLOSED:
+            raise ShutDown
+        return item
+
     cdef object take(self, double seconds):
         cdef Waiter waiter
-        if self.items:
-            item = self.items.popleft()
-            self.refill()
-            return item
+        if self.attempt():
+            return self.claim()
         if seconds == 0:
+            get_scheduler().give_way()  # a task that asks again and again starves nobody
             raise Empty
         waiter = Waiter()
         self.getters.join(waiter)
         if not get_scheduler().park(waiter, seconds, self):
             raise Empty
-        item, waiter.value = waiter.value, None
-        return item
+        return self.received(waiter)
 
     def get(self, bint block=True, timeout=None):
         """Take the first item, waiting at most `timeout` seconds (None: as long as it takes). Raises ``queue.Empty``."""
@@ -105,39 +141,45 @@ cdef class SimpleQueue(Store):
 cdef class Queue(Store):
     """A queue of at most `maxsize` items, 0 for no bound: ``queue.Queue``."""
 
-    cdef readonly Py_ssize_t maxsize
-    cdef readonly Py_ssize_t unfinished_tasks
-    cdef WaitQueue putters
-    cdef WaitQueue joiners
-
     def __init__(self, maxsize=0):
         self.maxsize = maxsize
         self.putters = WaitQueue()
         self.joiners = WaitQueue()
 
+    cdef bint accept(self, object item) except -1:
+        """Take `item` in, if it can be now."""
+        if self.is_shutdown:
+            raise ShutDown
+        if not self.hand_over(item):
+            if 0 < self.maxsize <= len(self.items):
+                return False
+            self.keep(item)
+        self.unfinished_tasks += 1
+        return True
+
     cdef int insert(self, object item, double seconds) except -1:
         """1 once the item is in, 0 if the queue stayed full."""
         cdef Waiter waiter
-        if self.hand_over(item):
-            self.unfinished_tasks += 1
-            return 1
-        if self.maxsize <= 0 or len(self.items) < self.maxsize:
-            self.items.append(item)
-            self.unfinished_tasks += 1
+        if self.accept(item):
             return 1
         if seconds == 0:
+            get_scheduler().give_way()
             return 0
         waiter = Waiter()
         waiter.value = item
         self.putters.join(waiter)
-        return get_scheduler().park(waiter, seconds, self)
+        if not get_scheduler().park(waiter, seconds, self):
+            return 0
+        if waiter.value is CLOSED:
+            raise ShutDown
+        return 1
 
     cdef int refill(self) except -1:
         """There is room: the first who waits to put gets it."""
         cdef Waiter waiter = self.putters.wake_first()
         if waiter is not None:
-            self.items.append(waiter.value)
-            waiter.value = None
+            item, waiter.value = waiter.value, None
+            self.keep(item)
             self.unfinished_tasks += 1
         return 0
 
@@ -169,5 +211,81 @@ cdef class Queue(Store):
         while self.unfinished_tasks:
             get_scheduler().wait(self.joiners, -1, self)
 
+    def shutdown(self, bint immediate=False) -> None:
+        """Let nothing more in: ``put`` raises ShutDown, and so does ``get`` once the queue is empty. With `immediate` it is emptied, too.
+
+        What was waiting is woken; from 3.13, ``queue.ShutDown`` is the error.
+        """
+        cdef Waiter waiter
+        self.is_shutdown = True
+        if immediate:
+            self.unfinished_tasks = max(self.unfinished_tasks - <Py_ssize_t>len(self.items), 0)
+            self.items.clear()
+            if self.unfinished_tasks == 0:
+                self.joiners.wake_all()
+        for line in (self.getters, self.putters):
+            while True:
+                waiter = (<WaitQueue>line).wake_first()
+                if waiter is None:
+                    break
+                waiter.value = CLOSED
+
     def __repr__(self):
-        return f"<weft.Queue at {id(self):#x}: {len(self.items)} items, {self.getters.size} getting, {self.putters.size} putting>"
+        return f"<weft.{type(self).__name__} at {id(self):#x}: {len(self.items)} items, {self.getters.size} getting, {self.putters.size} putting>"
+
+
+cdef class LifoQueue(Queue):
+    """A queue that gives out what came last: ``queue.LifoQueue``."""
+
+    cdef object fetch(self):
+        return self.items.pop()
+
+
+cdef class PriorityQueue(Queue):
+    """A queue that gives out the smallest item: ``queue.PriorityQueue``. TypeError if items cannot be compared."""
+
+    cdef Lock guard
+
+    def __init__(self, maxsize=0):
+        Queue.__init__(self, maxsize)
+        self.items = []
+        self.guard = Lock()
+
+    cdef int keep(self, object item) except -1:
+        heappush(self.items, item)
+        return 0
+
+    cdef object fetch(self):
+        return heappop(self.items)
+
+    cdef int lock(self) except -1:
+        if self.guard.held:
+            self.guard.take(-1)
+        self.guard.held = True
+        return 0
+
+    cdef bint prompt(self):
+        return not self.guard.held
+
+    cdef bint attempt(self) except -1:
+        self.lock()
+        try:
+            return Store.attempt(self)
+        finally:
+            self.guard.give()
+
+    cdef bint accept(self, object item) except -1:
+        cdef Waiter waiter
+        self.lock()
+        try:
+            if self.items:
+                item < self.items[0]  # what cannot be compared is refused here, not when there is room for it
+            if not Queue.accept(self, item):
+                return False
+            if self.items and self.getters.head != NULL:  # somebody came while the items were compared
+                waiter = self.getters.wake_first()
+                if waiter is not None:
+                    waiter.value = self.fetch()
+            return True
+        finally:
+            self.guard.give()

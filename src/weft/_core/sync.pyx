@@ -6,6 +6,7 @@ Invariants:
 - A waiter that was woken owns what it was handed, even if its timeout came too (see waiting).
 - Everything works between tasks and between OS threads: each thread's scheduler parks its own task, and waking goes through its door.
 - Releasing and setting run no Python code, so a finalizer may do it.
+- Who holds and who waits can be asked (``owner``, ``waiters``), for people who look for a fault; an answer may be old when it comes.
 - A task that takes locks and never waits (it polls a queue, say) gives way now and then, so that it starves nobody.
 """
 
@@ -61,22 +62,27 @@ cdef double patience(object timeout) except? -2:
 cdef class Lock:
     """A lock that parks the task: ``threading.Lock``."""
 
-    cdef bint held
-    cdef WaitQueue waiters
-    cdef object __weakref__
-
     def __cinit__(self):
-        self.waiters = WaitQueue()
+        self.line = WaitQueue()
 
     def __init__(self):
         """No arguments."""
 
     cdef bint take(self, double seconds) except -1:
+        cdef Scheduler scheduler = get_scheduler()
         be_fair()
         if not self.held:
             self.held = True
+            self.holder = scheduler.current
             return True
-        return seconds != 0 and get_scheduler().wait(self.waiters, seconds, self) == 1
+        return seconds != 0 and scheduler.wait(self.line, seconds, self) == 1
+
+    cdef int give(self) except -1:
+        """Hand the lock on."""
+        cdef Waiter waiter = self.line.wake_first()
+        self.held = waiter is not None
+        self.holder = None if waiter is None else waiter.fiber
+        return 0
 
     def acquire(self, bint blocking=True, timeout=-1) -> bool:
         """Take the lock, waiting at most `timeout` seconds (-1: as long as it takes). True if it was taken."""
@@ -86,12 +92,21 @@ cdef class Lock:
         """Hand the lock to the first who waits. RuntimeError if nobody holds it."""
         if not self.held:
             raise RuntimeError("release unlocked lock")
-        if not self.waiters.wake_one():
-            self.held = False
+        self.give()
 
     def locked(self) -> bool:
         """True while somebody holds it."""
         return self.held
+
+    @property
+    def owner(self):
+        """The task that took it, or None. Another may release it."""
+        return self.holder
+
+    @property
+    def waiters(self) -> list:
+        """The tasks that wait, the first first."""
+        return self.line.tasks()
 
     def __enter__(self):
         return self.take(-1)
@@ -101,40 +116,41 @@ cdef class Lock:
 
     def _at_fork_reinit(self):
         self.held = False
-        self.waiters = WaitQueue()
+        self.holder = None
+        self.line = WaitQueue()
 
     def __repr__(self):
-        return f"<{'locked' if self.held else 'unlocked'} weft.Lock object at {id(self):#x}, {self.waiters.size} waiting>"
+        return f"<{'locked' if self.held else 'unlocked'} weft.Lock object at {id(self):#x}, {self.line.size} waiting>"
 
 
 cdef class RLock:
     """A lock that its owner may take again: ``threading.RLock``. The owner is a task."""
 
-    cdef Fiber owner
+    cdef Fiber holder
     cdef Py_ssize_t count
-    cdef WaitQueue waiters
+    cdef WaitQueue line
     cdef object __weakref__
 
     def __cinit__(self):
-        self.waiters = WaitQueue()
+        self.line = WaitQueue()
 
     cdef bint take(self, double seconds) except -1:
         cdef Scheduler scheduler = get_scheduler()
         cdef Fiber me = scheduler.current
-        if self.owner is me:
+        if self.holder is me:
             self.count += 1
             return True
         be_fair()
-        if self.owner is not None and (seconds == 0 or not scheduler.wait(self.waiters, seconds, self)):
+        if self.holder is not None and (seconds == 0 or not scheduler.wait(self.line, seconds, self)):
             return False
-        self.owner = me
+        self.holder = me
         self.count = 1
         return True
 
     cdef int give(self) except -1:
         """Hand the lock on; the next owner is named at once, so that nobody finds it free."""
-        cdef Waiter waiter = self.waiters.wake_first()
-        self.owner = None if waiter is None else <Fiber>waiter.fiber
+        cdef Waiter waiter = self.line.wake_first()
+        self.holder = None if waiter is None else <Fiber>waiter.fiber
         self.count = 1
         return 0
 
@@ -144,7 +160,7 @@ cdef class RLock:
 
     def release(self) -> None:
         """Undo one ``acquire``. RuntimeError if another task, or nobody, holds it."""
-        if self.owner is None or self.owner is not get_scheduler().current:
+        if self.holder is None or self.holder is not get_scheduler().current:
             raise RuntimeError("cannot release un-acquired lock")
         self.count -= 1
         if self.count == 0:
@@ -152,7 +168,17 @@ cdef class RLock:
 
     def locked(self) -> bool:
         """True while somebody holds it."""
-        return self.owner is not None
+        return self.holder is not None
+
+    @property
+    def owner(self):
+        """The task that holds it, or None."""
+        return self.holder
+
+    @property
+    def waiters(self) -> list:
+        """The tasks that wait, the first first."""
+        return self.line.tasks()
 
     def __enter__(self):
         return self.take(-1)
@@ -161,10 +187,10 @@ cdef class RLock:
         self.release()
 
     def _is_owned(self):
-        return self.owner is not None and self.owner is get_scheduler().current
+        return self.holder is not None and self.holder is get_scheduler().current
 
     def _release_save(self):
-        if self.owner is None:
+        if self.holder is None:
             raise RuntimeError("cannot release un-acquired lock")
         count = self.count
         self.give()
@@ -178,28 +204,28 @@ cdef class RLock:
         return self.count if self._is_owned() else 0
 
     def _at_fork_reinit(self):
-        self.owner = None
+        self.holder = None
         self.count = 0
-        self.waiters = WaitQueue()
+        self.line = WaitQueue()
 
     def __repr__(self):
-        if self.owner is None:
+        if self.holder is None:
             return f"<unlocked weft.RLock object at {id(self):#x}>"
-        return f"<locked weft.RLock object owner={self.owner} count={self.count} at {id(self):#x}, {self.waiters.size} waiting>"
+        return f"<locked weft.RLock object owner={self.holder} count={self.count} at {id(self):#x}, {self.line.size} waiting>"
 
 
 cdef class Semaphore:
     """A number of permits: ``threading.Semaphore``."""
 
     cdef Py_ssize_t value
-    cdef WaitQueue waiters
+    cdef WaitQueue line
     cdef object __weakref__
 
     def __init__(self, value=1):
         if value < 0:
             raise ValueError("semaphore initial value must be >= 0")
         self.value = value
-        self.waiters = WaitQueue()
+        self.line = WaitQueue()
 
     def acquire(self, bint blocking=True, timeout=None) -> bool:
         """Take a permit, waiting at most `timeout` seconds (None: as long as it takes). True if it was taken."""
@@ -209,7 +235,7 @@ cdef class Semaphore:
             self.value -= 1
             return True
         cdef double seconds = patience(timeout)
-        return blocking and seconds != 0 and get_scheduler().wait(self.waiters, seconds, self) == 1
+        return blocking and seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
 
     def release(self, n=1) -> None:
         """Give `n` permits back, to those who wait first."""
@@ -219,10 +245,15 @@ cdef class Semaphore:
         self.give(left)
 
     cdef int give(self, Py_ssize_t count) except -1:
-        while count and self.waiters.wake_one():
+        while count and self.line.wake_one():
             count -= 1
         self.value += count
         return 0
+
+    @property
+    def waiters(self) -> list:
+        """The tasks that wait, the first first."""
+        return self.line.tasks()
 
     def __enter__(self):
         return self.acquire()
@@ -231,7 +262,7 @@ cdef class Semaphore:
         self.release()
 
     def __repr__(self):
-        return f"<weft.{type(self).__name__} at {id(self):#x}: value {self.value}, {self.waiters.size} waiting>"
+        return f"<weft.{type(self).__name__} at {id(self):#x}: value {self.value}, {self.line.size} waiting>"
 
 
 cdef class BoundedSemaphore(Semaphore):
@@ -256,12 +287,8 @@ cdef class BoundedSemaphore(Semaphore):
 cdef class Event:
     """A flag that tasks wait for: ``threading.Event``."""
 
-    cdef bint flag
-    cdef WaitQueue waiters
-    cdef object __weakref__
-
     def __cinit__(self):
-        self.waiters = WaitQueue()
+        self.line = WaitQueue()
 
     def is_set(self) -> bool:
         """True while the flag is set."""
@@ -270,7 +297,7 @@ cdef class Event:
     def set(self) -> None:
         """Set the flag and wake everybody who waits."""
         self.flag = True
-        self.waiters.wake_all()
+        self.line.wake_all()
 
     def clear(self) -> None:
         """Reset the flag."""
@@ -281,10 +308,15 @@ cdef class Event:
         if self.flag:
             return True
         cdef double seconds = patience(timeout)
-        return seconds != 0 and get_scheduler().wait(self.waiters, seconds, self) == 1
+        return seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
+
+    @property
+    def waiters(self) -> list:
+        """The tasks that wait, the first first."""
+        return self.line.tasks()
 
     def _at_fork_reinit(self):
-        self.waiters = WaitQueue()
+        self.line = WaitQueue()
 
     def __repr__(self):
         return f"<weft.Event at {id(self):#x}: {'set' if self.flag else 'unset'}>"
@@ -294,7 +326,7 @@ cdef class Condition:
     """A condition variable: ``threading.Condition``."""
 
     cdef object lock
-    cdef WaitQueue waiters
+    cdef WaitQueue line
     cdef readonly object acquire
     cdef readonly object release
     cdef object __weakref__
@@ -303,7 +335,7 @@ cdef class Condition:
         self.lock = RLock() if lock is None else lock
         self.acquire = self.lock.acquire
         self.release = self.lock.release
-        self.waiters = WaitQueue()
+        self.line = WaitQueue()
 
     def __enter__(self):
         return self.lock.__enter__()
@@ -327,7 +359,7 @@ cdef class Condition:
         if not self.owned():
             raise RuntimeError("cannot wait on un-acquired lock")
         waiter = Waiter()
-        self.waiters.join(waiter)
+        self.line.join(waiter)
         save = getattr(self.lock, "_release_save", None)
         saved = save() if save is not None else self.lock.release()
         try:
@@ -375,12 +407,17 @@ cdef class Condition:
         if not self.owned():
             raise RuntimeError("cannot notify on un-acquired lock")
         cdef Py_ssize_t left = n
-        while left > 0 and self.waiters.wake_one():
+        while left > 0 and self.line.wake_one():
             left -= 1
 
     def notify_all(self) -> None:
         """Wake everybody who waits."""
-        self.notify(self.waiters.size)
+        self.notify(self.line.size)
+
+    @property
+    def waiters(self) -> list:
+        """The tasks that wait, the first first."""
+        return self.line.tasks()
 
     def __repr__(self):
-        return f"<weft.Condition({self.lock!r}), {self.waiters.size} waiting>"
+        return f"<weft.Condition({self.lock!r}), {self.line.size} waiting>"

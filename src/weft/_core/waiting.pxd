@@ -8,6 +8,7 @@ cdef class Waiter:
     cdef void *after
     cdef WaitQueue queue
     cdef object value
+    cdef Waiter master
     cdef bint parked
     cdef bint woken
     cdef bint gone
@@ -25,3 +26,4 @@ cdef class WaitQueue:
     cdef Waiter wake_first(self)
     cdef bint wake_one(self)
     cdef int wake_all(self) except -1
+    cdef list tasks(self)

@@ -6,7 +6,11 @@ Invariants:
 - A waiter is woken at most once; whoever is refused (False) still holds what it wanted to hand over, and goes on to the next.
 - Who comes first wins: a task that was woken gets what it was handed, even if its timeout or its cancellation came before it could
   run; one whose timeout or cancellation came first leaves the line in that moment, and is handed nothing.
+- Making one does not start the cyclic collector, as an allocation may before 3.12: a finalizer could then do, between the look and
+  the wait, what is waited for.
 - A waiter leaves its line in one step (doubly linked), so a hundred thousand timeouts on one queue are not quadratic.
+- A waiter may be one of several of the same wait, in several lines (``master`` is the one that the task is parked on): the first that is
+  woken wakes the master and becomes its ``value``; the others refuse.
 - Waking runs no Python code and allocates nothing: threads, signal handlers and finalizers may wake.
 """
 
@@ -16,6 +20,7 @@ from weft._core.runqueue cimport Runnable, RunQueue
 
 
 @cython.final
+@cython.no_gc
 @cython.freelist(1024)
 cdef class Waiter:
     """One wait of one task."""
@@ -24,6 +29,10 @@ cdef class Waiter:
         """Wake the task; False if it was woken already, or has given up."""
         if self.woken or self.gone:
             return False
+        if self.master is not None:
+            if not self.master.wake():
+                return False
+            self.master.value = self
         self.woken = True
         if self.parked:
             self.parked = False
@@ -102,3 +111,16 @@ cdef class WaitQueue:
         while self.wake_one():
             pass
         return 0
+
+    cdef list tasks(self):
+        """The tasks in the line, the first first: for people."""
+        cdef Waiter waiter
+        cdef void *link = self.head
+        cdef list found = []
+        while link != NULL:
+            waiter = <Waiter>link
+            link = waiter.after
+            fiber = waiter.fiber if waiter.master is None else waiter.master.fiber
+            if fiber is not None:
+                found.append(fiber)
+        return found

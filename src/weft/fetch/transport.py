@@ -16,8 +16,9 @@ from typing import Any
 import pycurl
 
 import weft
-from weft import native, select
+from weft import native
 from weft.fetch.callbacks import Watch
+from weft.select import POLLIN, POLLOUT, poll
 
 __all__ = ["Transport"]
 
@@ -43,7 +44,7 @@ class Transport:
     def __init__(self, connections: int = 100) -> None:
         """`connections`: how many idle ones are kept."""
         self.poller, self.poll = make_poller()
-        self.watch = Watch(self.poller, select.POLLIN, select.POLLOUT)
+        self.watch = Watch(self.poller, POLLIN, POLLOUT)
         self.multi = pycurl.CurlMulti()
         self.multi.setopt(pycurl.M_SOCKETFUNCTION, self.watch.set_socket)
         self.multi.setopt(pycurl.M_TIMERFUNCTION, self.watch.set_timer)
@@ -54,7 +55,7 @@ class Transport:
         self.inner, self.outer = os.pipe()
         os.set_blocking(self.inner, False)
         os.set_blocking(self.outer, False)
-        self.poller.register(self.inner, select.POLLIN)
+        self.poller.register(self.inner, POLLIN)
 
     def close(self) -> None:
         """Close every connection; the tasks of transfers must have ended."""
@@ -109,8 +110,8 @@ class Transport:
                     if number == self.inner:
                         os.read(self.inner, BATCH)
                         continue
-                    mask = pycurl.CSELECT_IN if happened & ~select.POLLOUT else 0
-                    if happened & select.POLLOUT:
+                    mask = pycurl.CSELECT_IN if happened & ~POLLOUT else 0
+                    if happened & POLLOUT:
                         mask |= pycurl.CSELECT_OUT
                     self.multi.socket_action(number, mask)
                 if self.watch.deadline <= time.monotonic():
@@ -145,8 +146,8 @@ class Transport:
 def make_poller() -> tuple[Any, Callable[[float], Events]]:
     """What the platform has to watch descriptors with, and how to wait in it for so many seconds, parked."""
     if native.epoll is None:
-        poll = select.poll()
-        return poll, lambda seconds: poll.poll(seconds * 1000)
+        descriptors = poll()
+        return descriptors, lambda seconds: descriptors.poll(seconds * 1000)
     epoll = native.epoll()
 
     def wait(seconds: float) -> Events:

@@ -1,0 +1,347 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=True
+"""Waiting for the first of several things: exactly one of them happens, and none of the others loses anything.
+
+Rules:
+- What can happen at once does: the cases are tried in turn, beginning with another one each time, so that none is starved.
+- Else the task stands in the line of each with a waiter of its own, all under one master (see waiting): whoever wakes one of them first has
+  found the only one that can be woken; the others have refused before anything was handed to them.
+- Trying and standing in line allocate nothing and run no Python code, so nothing can happen unseen in between: what they need is made before.
+  The one exception, a queue whose lock is taken, is why all are then tried again.
+"""
+
+from weft._core.channel cimport Channel
+from weft._core.descriptors cimport number_of
+from weft._core.poller cimport READ, WRITE, Descriptor, is_ready
+from weft._core.queues cimport Store
+from weft._core.scheduler cimport Scheduler
+from weft._core.schedulers cimport get_scheduler
+from weft._core.sync cimport Event
+from weft._core.task cimport Task
+from weft._core.timers cimport Timer, monotonic, seconds
+from weft._core.waiting cimport Waiter, WaitQueue
+
+import errno
+import os
+
+cdef extern from "<poll.h>" nogil:
+    enum: POLLIN, POLLOUT
+
+cdef unsigned long turn = 0
+
+
+cdef class Case:
+    """One thing that may happen; subclasses know what."""
+
+    cdef Waiter waiter
+    cdef object given
+
+    cdef bint attempt(self) except -1:
+        """Let it happen, if it can now."""
+        raise NotImplementedError
+
+    cdef bint prompt(self):
+        """Whether ``attempt`` lets nobody else run now."""
+        return True
+
+    cdef object claim(self):
+        """What came of an ``attempt``."""
+        return None
+
+    cdef int prepare(self, Scheduler scheduler) except -1:
+        """Make what ``join`` needs."""
+        return 0
+
+    cdef int join(self, Scheduler scheduler) except -1:
+        """Stand in line with ``waiter``."""
+        raise NotImplementedError
+
+    cdef int leave(self, Scheduler scheduler) except -1:
+        """The wait is over."""
+        self.waiter.leave()
+        return 0
+
+    cdef object outcome(self):
+        """What came of a wake."""
+        return None
+
+
+cdef class GetCase(Case):
+    cdef Store queue
+
+    cdef bint prompt(self):
+        return self.queue.prompt()
+
+    cdef bint attempt(self) except -1:
+        return self.queue.attempt()
+
+    cdef object claim(self):
+        return self.queue.claim()
+
+    cdef int join(self, Scheduler scheduler) except -1:
+        self.queue.getters.join(self.waiter)
+        return 0
+
+    cdef object outcome(self):
+        return self.queue.received(self.waiter)
+
+
+cdef class ReceiveCase(Case):
+    cdef Channel channel
+
+    cdef bint attempt(self) except -1:
+        return self.channel.attempt()
+
+    cdef object claim(self):
+        return self.channel.claim()
+
+    cdef int join(self, Scheduler scheduler) except -1:
+        self.channel.receivers.join(self.waiter)
+        return 0
+
+    cdef object outcome(self):
+        return self.channel.received(self.waiter)
+
+
+cdef class SendCase(Case):
+    cdef Channel channel
+    cdef object item
+
+    cdef bint attempt(self) except -1:
+        return self.channel.offer(self.item)
+
+    cdef int join(self, Scheduler scheduler) except -1:
+        self.waiter.value = self.item
+        self.channel.senders.join(self.waiter)
+        return 0
+
+    cdef object outcome(self):
+        self.channel.sent(self.waiter)
+
+
+cdef class EventCase(Case):
+    cdef Event event
+
+    cdef bint attempt(self) except -1:
+        return self.event.flag
+
+    cdef int join(self, Scheduler scheduler) except -1:
+        self.event.line.join(self.waiter)
+        return 0
+
+
+cdef class TaskCase(Case):
+    cdef Task task
+
+    cdef bint attempt(self) except -1:
+        return self.task.ended
+
+    cdef int prepare(self, Scheduler scheduler) except -1:
+        if self.task.joiners is None:
+            self.task.joiners = WaitQueue()
+        return 0
+
+    cdef int join(self, Scheduler scheduler) except -1:
+        self.task.joiners.join(self.waiter)
+        return 0
+
+
+cdef class DescriptorCase(Case):
+    cdef int number
+    cdef int direction
+    cdef Descriptor descriptor
+    cdef bint waits
+
+    cdef bint attempt(self) except -1:
+        return is_ready(self.number, POLLIN if self.direction == READ else POLLOUT)
+
+    cdef int prepare(self, Scheduler scheduler) except -1:
+        self.descriptor = scheduler.poller.find(self.number)
+        return 0
+
+    cdef int join(self, Scheduler scheduler) except -1:
+        scheduler.poller.arm(self.descriptor, self.direction)
+        scheduler.poller.waiting += 1
+        self.waits = True
+        (self.descriptor.readers if self.direction == READ else self.descriptor.writers).join(self.waiter)
+        return 0
+
+    cdef int leave(self, Scheduler scheduler) except -1:
+        if self.waits:
+            scheduler.poller.waiting -= 1
+        return Case.leave(self, scheduler)
+
+    cdef object outcome(self):
+        if self.descriptor.closed:
+            raise OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: descriptor {self.number} was closed while a task waited for it")
+
+
+cdef class Alarm(Timer):
+    """Wakes a waiter when its moment comes."""
+
+    cdef Waiter waiter
+
+    cdef void fire(self) noexcept:
+        self.waiter.wake()
+
+
+cdef class AlarmCase(Case):
+    cdef double when
+    cdef Alarm alarm
+
+    cdef bint attempt(self) except -1:
+        return monotonic() >= self.when
+
+    cdef int prepare(self, Scheduler scheduler) except -1:
+        self.alarm = Alarm()
+        self.alarm.waiter = self.waiter
+        return 0
+
+    cdef int join(self, Scheduler scheduler) except -1:
+        scheduler.timers.add(self.alarm, self.when)
+        return 0
+
+    cdef int leave(self, Scheduler scheduler) except -1:
+        scheduler.timers.remove(self.alarm)
+        return Case.leave(self, scheduler)
+
+
+cdef class sending:
+    """``sending(channel, item)``: the case that `channel` takes `item`."""
+
+    cdef readonly Channel channel
+    cdef readonly object item
+
+    def __init__(self, Channel channel not None, item):
+        self.channel = channel
+        self.item = item
+
+
+cdef class readable:
+    """``readable(descriptor)``: the case that a descriptor (a number, or an object with ``fileno()``) has something to read."""
+
+    cdef readonly object descriptor
+
+    def __init__(self, descriptor):
+        self.descriptor = descriptor
+
+
+cdef class writable(readable):
+    """``writable(descriptor)``: the case that a descriptor takes something."""
+
+
+cdef class after:
+    """``after(seconds)``: the case that so much time has passed since it was made; it may serve in several calls."""
+
+    cdef double when
+
+    def __init__(self, seconds):
+        cdef double duration = seconds
+        if not duration >= 0:
+            raise ValueError(f"seconds is {seconds!r}; it must be 0 or more")
+        self.when = monotonic() + duration
+
+
+cdef Case case_of(object given):
+    """What `given` stands for."""
+    cdef GetCase get
+    cdef ReceiveCase receive
+    cdef SendCase send
+    cdef EventCase event
+    cdef TaskCase task
+    cdef DescriptorCase descriptor
+    cdef AlarmCase alarm
+    if isinstance(given, Channel):
+        receive = ReceiveCase()
+        receive.channel = given
+        return receive
+    if isinstance(given, Store):
+        get = GetCase()
+        get.queue = given
+        return get
+    if isinstance(given, sending):
+        send = SendCase()
+        send.channel = (<sending>given).channel
+        send.item = (<sending>given).item
+        return send
+    if isinstance(given, Event):
+        event = EventCase()
+        event.event = given
+        return event
+    if isinstance(given, Task):
+        task = TaskCase()
+        task.task = given
+        return task
+    if isinstance(given, readable):
+        descriptor = DescriptorCase()
+        descriptor.number = number_of((<readable>given).descriptor)
+        descriptor.direction = WRITE if isinstance(given, writable) else READ
+        return descriptor
+    if isinstance(given, after):
+        alarm = AlarmCase()
+        alarm.when = (<after>given).when
+        return alarm
+    raise TypeError(
+        f"select takes channels, queues, events, tasks, and what sending, readable, writable and after return; not {type(given).__name__}"
+    )
+
+
+def select(*cases, timeout=None):
+    """Wait until the first of `cases` happens, at most `timeout` seconds (None: as long as it takes); returns ``(case, value)``.
+
+    A case is a channel or a queue (an item is taken from it, and is the value), an event that is set, a task that has ended,
+    ``sending(channel, item)``, ``readable(descriptor)``, ``writable(descriptor)`` or ``after(seconds)``. Exactly one happens; of those that
+    could at once none is preferred. Raises TimeoutError (with 0: if nothing can happen now), and what the case that happened raises:
+    ChannelClosed, ``queue.ShutDown``, OSError.
+    """
+    cdef double limit = seconds(timeout)
+    cdef Scheduler scheduler = get_scheduler()
+    cdef Waiter master = Waiter()
+    cdef Case case
+    cdef list asked = []
+    for given in cases:
+        case = case_of(given)
+        case.given = given
+        asked.append(case)
+    if not asked and limit < 0:
+        raise ValueError("select was given no case and no timeout; it would wait for ever")
+    if limit != 0:
+        for case in asked:
+            case.waiter = Waiter()
+            case.waiter.master = master
+            case.prepare(scheduler)
+    case = try_all(asked)
+    if case is not None:
+        return case.given, case.claim()
+    if limit == 0:
+        scheduler.give_way()  # a task that asks again and again starves nobody
+        raise TimeoutError("none of the cases can happen now")
+    try:
+        for case in asked:
+            case.join(scheduler)
+        if not scheduler.park(master, limit, "select"):
+            raise TimeoutError(f"none of the cases happened within {timeout} seconds")
+    finally:
+        for case in asked:
+            case.leave(scheduler)
+    for case in asked:
+        if case.waiter is master.value:
+            master.value = None
+            return case.given, case.outcome()
+    raise AssertionError("woken by nobody")
+
+
+cdef Case try_all(list asked):
+    """Let one of the cases happen that can now, beginning with another one each time; None if none can."""
+    global turn
+    cdef Py_ssize_t count = len(asked), index
+    cdef Case case
+    cdef bint prompt = False
+    turn += 1
+    while not prompt:
+        prompt = True
+        for index in range(count):
+            case = <Case>asked[(turn + index) % <unsigned long>count]
+            prompt = prompt and case.prompt()
+            if case.attempt():
+                return case
+    return None
