@@ -12,9 +12,12 @@ from weft._core.queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from weft._core.sharing import Barrier, CapacityLimiter, RWLock
 from weft._core.sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from weft._core.task import Task, current_task, joinall, sleep, spawn
+from weft.executors import Executor
 from weft.files import offloaded
 from weft.files import open as open
 from weft.groups import TaskGroup, first, first_n, gather
+from weft.maps import map as map
+from weft.pools import Pool
 from weft.waits import as_completed, wait
 
 if _typing.TYPE_CHECKING:
@@ -33,9 +36,11 @@ __all__ = [
     "Condition",
     "DeadlockError",
     "Event",
+    "Executor",
     "LatePatchWarning",
     "LifoQueue",
     "Lock",
+    "Pool",
     "PriorityQueue",
     "Queue",
     "RLock",

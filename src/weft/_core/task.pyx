@@ -335,6 +335,29 @@ It begins when the caller waits for the first time.
 spawn = PyCFunction_NewEx(&spawn_definition, NULL, __name__)
 
 
+def home():
+    """Where tasks of this OS thread live, for ``spawn_at``."""
+    return get_scheduler()
+
+
+def spawn_at(Scheduler scheduler not None, fn, *args, **kwargs):
+    """``spawn``, but as a task of the thread whose ``home()`` is given: from any thread. RuntimeError if that thread has ended."""
+    cdef Task task
+    if scheduler.main is None:
+        raise RuntimeError("the thread that was to run this task has ended")
+    if not callable(fn):
+        raise TypeError(f"spawn takes a callable, not {fn!r}")
+    task = Task.__new__(Task)
+    PyObject_GC_UnTrack(<PyObject *>task)
+    task.fn = fn
+    task.args = args
+    task.kwargs = kwargs
+    task.context = PyContext_CopyCurrent()
+    scheduler.adopt(task)
+    scheduler.ready.push(task)
+    return task
+
+
 @cython.binding(False)
 def sleep(seconds=0, /) -> None:
     """Park the current task for `seconds`; 0 lets the others run first.
