@@ -7,16 +7,22 @@ from weft._core.channel import Channel
 from weft._core.choice import after, readable, sending, writable
 from weft._core.descriptors import wait_readable, wait_writable
 from weft._core.errors import Cancelled, ChannelClosed, DeadlockError, LatePatchWarning, ShutDown, WeftError, WouldBlock
+from weft._core.local import local
 from weft._core.offload import offload
 from weft._core.queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from weft._core.sharing import Barrier, CapacityLimiter, RWLock
 from weft._core.sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from weft._core.task import Task, current_task, joinall, sleep, spawn
+from weft.coroutines import Coroutine, broadcast, coroutine
 from weft.executors import Executor
 from weft.files import offloaded
 from weft.files import open as open
 from weft.groups import TaskGroup, first, first_n, gather
+from weft.iterators import emit, iterator
+from weft.lists import LazyList
+from weft.locals import TaskLocal
 from weft.maps import map as map
+from weft.pipelines import Pipeline, batch, sink, stage
 from weft.pools import Pool
 from weft.waits import as_completed, wait
 
@@ -34,12 +40,15 @@ __all__ = [
     "Channel",
     "ChannelClosed",
     "Condition",
+    "Coroutine",
     "DeadlockError",
     "Event",
     "Executor",
     "LatePatchWarning",
+    "LazyList",
     "LifoQueue",
     "Lock",
+    "Pipeline",
     "Pool",
     "PriorityQueue",
     "Queue",
@@ -50,23 +59,32 @@ __all__ = [
     "SimpleQueue",
     "Task",
     "TaskGroup",
+    "TaskLocal",
     "WeftError",
     "WouldBlock",
     "after",
     "as_completed",
+    "batch",
+    "broadcast",
+    "coroutine",
     "current_task",
+    "emit",
     "first",
     "first_n",
     "gather",
+    "iterator",
     "joinall",
+    "local",
     "move_on_after",
     "offload",
     "offloaded",
     "readable",
     "select",
     "sending",
+    "sink",
     "sleep",
     "spawn",
+    "stage",
     "timeout",
     "wait",
     "wait_readable",

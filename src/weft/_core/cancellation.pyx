@@ -184,3 +184,34 @@ def move_on_after(seconds, *, bint shield=False):
     scope.seconds = patience(seconds)
     scope.shielded = shield
     return scope
+
+
+def take_scopes(Scope base):
+    """Take the scopes that were entered inside `base` off the current task: they stay with the code that is about to be left in the middle.
+
+    Returns them, for ``put_scopes``; None if there are none.
+    """
+    cdef Fiber fiber = get_scheduler().current
+    cdef Scope inner = fiber.scope
+    if inner is base:
+        return None
+    fiber.scope = base
+    fiber.update()
+    return inner
+
+
+def put_scopes(Scope inner, Scope base):
+    """Put back what ``take_scopes`` took above `base`, onto the task that goes on with that code, whichever it is. Returns the scope that is now below."""
+    cdef Fiber fiber = get_scheduler().current
+    cdef Scope below = fiber.scope
+    cdef Scope scope = inner
+    if inner is not None:
+        while True:
+            (<CancelScope>scope).fiber = fiber
+            if scope.outer is base:
+                break
+            scope = scope.outer
+        scope.outer = below
+        fiber.scope = inner
+        fiber.update()
+    return below
