@@ -134,8 +134,11 @@ def emit(item: Any) -> Any:
     stack = getcurrent()
     if not isinstance(stack, Stack):
         raise RuntimeError("emit() is for functions that weft.iterator made iterators, and in their own task")
+    asker = stack.parent
+    assert asker is not None
     scopes = take_scopes(stack.base)
-    told = stack.parent.switch((False, item))
+    told = asker.switch((False, item))
+    del asker
     stack.base = put_scopes(scopes, stack.base)
     if isinstance(told, Thrown):
         try:

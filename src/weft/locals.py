@@ -21,7 +21,7 @@ class TaskLocal(Generic[T]):
     """A variable with a value for each task: ``user = TaskLocal("user", default=None)``.
 
     A task begins with the values that its spawner had then; what it sets concerns itself and the tasks that it spawns later. It is
-    a ``contextvars.ContextVar`` (``.variable``), so it holds in asyncio's tasks too. ``weft.local`` is for attributes that are not inherited.
+    a ``contextvars.ContextVar`` (``.variable``), so it holds in asyncio's tasks too. ``weft.local`` is what is not inherited.
     """
 
     def __init__(self, name: str, *, default: T | Missing = MISSING) -> None:

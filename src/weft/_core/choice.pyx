@@ -285,6 +285,12 @@ cdef Case case_of(object given):
     )
 
 
+def set_turn(unsigned long first) -> None:
+    """Which case the next ``select`` tries first: for tests that must go the same way each time."""
+    global turn
+    turn = first
+
+
 def select(*cases, timeout=None):
     """Wait until the first of `cases` happens, at most `timeout` seconds (None: as long as it takes); returns ``(case, value)``.
 

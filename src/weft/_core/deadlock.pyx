@@ -36,9 +36,14 @@ def forget_idle_threads():
     idle_threads = 0
 
 
+def others_run() -> bool:
+    """Whether the process has another thread that may wake somebody."""
+    return weft_count_threads() - idle_threads > 1
+
+
 cdef bint nobody_else():
     """No other thread and no signal handler can wake anybody."""
-    if weft_count_threads() - idle_threads > 1:
+    if others_run():
         return False
     for number in _signal.valid_signals():
         handler = _signal.getsignal(number)
@@ -76,4 +81,4 @@ def parked(Scheduler scheduler):
     return rows
 
 
-set_deadlock_finder(find_deadlock)
+set_deadlock_finder(find_deadlock, others_run)

@@ -13,9 +13,12 @@ cdef class RunQueue:
     cdef int inner
     cdef int outer
     cdef bint asleep
+    cdef unsigned long long seed
+    cdef readonly unsigned long long steps
     cdef void push(self, Runnable runnable) noexcept
     cdef Runnable pop(self)
     cdef int open(self) except -1
     cdef void close(self) noexcept
+    cdef void shuffle(self) noexcept
     cdef void ring(self) noexcept
     cdef bint drain(self) noexcept

@@ -7,6 +7,8 @@ Invariants:
   for a signal handler, and for a finalizer: the queue itself is the thread-safe inbox.
 - ``asleep`` is true only while the owner waits in the operating system without the interpreter's lock; the first push then rings.
 
+With a seed the next is a random one, the same each time for the same seed: for tests that look for orders which nobody thought of.
+
 The door is a pipe and not an eventfd: a Python signal may ring it too (``signal.set_wakeup_fd`` writes the signal's number, one
 byte, which an eventfd refuses), and a pipe is portable. A wake writes the byte 0, a signal its number, so ``drain`` can tell.
 """
@@ -74,6 +76,8 @@ cdef class RunQueue:
         cdef Runnable runnable
         if self.head == NULL:
             return None
+        if self.seed:
+            self.shuffle()
         runnable = <Runnable>self.head
         self.head = runnable.following
         if self.head == NULL:
@@ -83,6 +87,28 @@ cdef class RunQueue:
         self.size -= 1
         Py_DECREF(runnable)
         return runnable
+
+    cdef void shuffle(self) noexcept:
+        """Bring a random one to the head (xorshift64*, Vigna 2016)."""
+        cdef Py_ssize_t place
+        cdef void *before = NULL
+        cdef void *chosen = self.head
+        self.steps += 1
+        self.seed ^= self.seed >> 12
+        self.seed ^= self.seed << 25
+        self.seed ^= self.seed >> 27
+        place = <Py_ssize_t>(((self.seed * 2685821657736338717) >> 33) % <unsigned long long>self.size)
+        while place:
+            place -= 1
+            before = chosen
+            chosen = (<Runnable>chosen).following
+        if before == NULL:
+            return
+        (<Runnable>before).following = (<Runnable>chosen).following
+        if self.tail == chosen:
+            self.tail = before
+        (<Runnable>chosen).following = self.head
+        self.head = chosen
 
     cdef void ring(self) noexcept:
         cdef char byte = 0

@@ -41,6 +41,7 @@ cdef class Scheduler:
     cdef PyGreenlet *where(self, Fiber fiber) noexcept
     cdef int look(self, bint block) noexcept
     cdef int poll(self, bint block) except -1
+    cdef int jump(self, double when) except -1
     cdef int listen(self) except -1
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept

@@ -43,7 +43,7 @@ from weft._core.greenlets cimport (
 )
 from weft._core.poller cimport Poller, make_poller
 from weft._core.runqueue cimport RunQueue
-from weft._core.timers cimport TimerHeap, monotonic
+from weft._core.timers cimport TimerHeap, advance, is_virtual, monotonic, patience, real_monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 
 import _signal
@@ -71,6 +71,7 @@ cdef enum:
 cdef object main_type = None
 cdef object loop_setter = None
 cdef object find_deadlock = None
+cdef object others_run = None
 
 
 cdef PyObject *work(PyObject *scheduler, PyObject *_) except NULL:
@@ -411,7 +412,10 @@ cdef class Scheduler:
                 self.ready.asleep = False
                 timeout = 0
         try:
-            outcome = self.poller.poll(timeout)
+            if timeout > 0 and is_virtual():
+                outcome = self.jump(first)
+            else:
+                outcome = self.poller.poll(timeout)
         finally:
             self.ready.asleep = False
         if outcome == 2 and not self.ready.drain():
@@ -422,6 +426,20 @@ cdef class Scheduler:
         if self.timers.size:
             self.timers.fire_due(monotonic())
         return 0
+
+    cdef int jump(self, double when) except -1:
+        """Move the virtual clock to `when`, unless a descriptor or another thread has something to say first; returns what the poller does."""
+        cdef int outcome
+        cdef double now = real_monotonic()
+        cdef double end = now + (patience() if self.poller.waiting or others_run() else 0)
+        while True:
+            outcome = self.poller.poll(max(end - now, 0))
+            if outcome or self.ready.head != NULL:
+                return outcome
+            now = real_monotonic()
+            if now >= end:
+                advance(when)
+                return 0
 
     cdef int listen(self) except -1:
         """Let signals ring the door, unless somebody else listens."""
@@ -490,10 +508,14 @@ def set_main_type(kind):
     main_type = kind
 
 
-def set_deadlock_finder(find):
-    """Who is asked before the main thread waits for nothing at all: ``find(scheduler)`` returns an error for its main fiber, or None."""
-    global find_deadlock
+def set_deadlock_finder(find, others):
+    """Who is asked before the main thread waits for nothing at all: ``find(scheduler)`` returns an error for its main fiber, or None.
+
+    ``others()`` says whether other threads may wake somebody.
+    """
+    global find_deadlock, others_run
     find_deadlock = find
+    others_run = others
 
 
 def set_loop_setter(setter):

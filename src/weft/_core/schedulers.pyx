@@ -127,6 +127,31 @@ def after_fork_in_child():
 os.register_at_fork(after_in_child=after_fork_in_child)
 
 
+def set_seed(unsigned long long seed) -> None:
+    """Let this thread's tasks run in a random order that `seed` decides; 0 for first come, first served."""
+    cdef Scheduler scheduler = get_scheduler()
+    scheduler.ready.seed = 0 if not seed else (seed * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF or 1
+    scheduler.ready.steps = 0
+
+
+def count_steps() -> int:
+    """How many times a task was chosen since ``set_seed``."""
+    return get_scheduler().ready.steps
+
+
+def alive() -> list:
+    """Every task of this thread but the main one that has not ended, the oldest first."""
+    cdef Scheduler scheduler = get_scheduler()
+    cdef void *link = scheduler.newest
+    found = []
+    while link != NULL:
+        if <Fiber>link is not scheduler.main:
+            found.append(<Fiber>link)
+        link = (<Fiber>link).older
+    found.reverse()
+    return found
+
+
 cdef list all_schedulers():
     """Every scheduler of the process, for what concerns all of them: a descriptor that is made or closed."""
     return schedulers

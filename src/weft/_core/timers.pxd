@@ -23,4 +23,8 @@ cdef class TimerHeap:
 
 
 cdef double monotonic() noexcept nogil
+cdef double real_monotonic() noexcept nogil
+cdef bint is_virtual() noexcept nogil
+cdef void advance(double when) noexcept nogil
+cdef double patience() noexcept nogil
 cdef double seconds(object timeout) except? -2

@@ -7,6 +7,8 @@ Invariants:
 - Equal deadlines fire in the order in which they were set.
 - Firing runs no Python code.
 
+The clock may be a virtual one, for tests: then it stands still, and the scheduler moves it to the next deadline when nobody can run.
+
 A heap of four children a node is shallower than a binary one, and a timer that is set last and removed first, the fate of
 nearly every timeout, sits in the bottom row and leaves it at once.
 """
@@ -18,11 +20,50 @@ from libc.math cimport INFINITY
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 
+cdef double virtual_now = -1  # negative: the clock is the real one
+cdef double grace = 0
+
+
 cdef double monotonic() noexcept nogil:
     """Seconds of the monotonic clock, the one that ``time.monotonic`` reads."""
+    return virtual_now if virtual_now >= 0 else real_monotonic()
+
+
+cdef double real_monotonic() noexcept nogil:
+    """``monotonic``, whether there is a virtual clock or not."""
     cdef timespec now
     clock_gettime(CLOCK_MONOTONIC, &now)
     return <double>now.tv_sec + <double>now.tv_nsec * 1e-9
+
+
+cdef bint is_virtual() noexcept nogil:
+    """Whether the clock is a virtual one."""
+    return virtual_now >= 0
+
+
+cdef void advance(double when) noexcept nogil:
+    """Move the virtual clock forward to `when`."""
+    global virtual_now
+    if when > virtual_now:
+        virtual_now = when
+
+
+cdef double patience() noexcept nogil:
+    """Real seconds for descriptors and threads to have their say before a virtual clock jumps."""
+    return grace
+
+
+def set_virtual_clock(now, real_seconds=None) -> None:
+    """Let the clock stand at `now` seconds, and wait so many real ones for descriptors and threads before each jump; None for the real clock."""
+    global virtual_now, grace
+    virtual_now = -1 if now is None else now
+    if real_seconds is not None:
+        grace = real_seconds
+
+
+def clock() -> float:
+    """Seconds of the monotonic clock that the scheduler goes by."""
+    return monotonic()
 
 
 cdef double seconds(object timeout) except? -2:
