@@ -24,6 +24,7 @@ cdef class Fiber(Runnable):
     cdef bint cancelling
     cdef bint signalled
     cdef int shields
+    cdef int countdown
     cdef object loop
     cdef int run(self) except -1
     cdef int interrupt(self, object exception) except -1

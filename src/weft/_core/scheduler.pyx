@@ -72,6 +72,7 @@ cdef object main_type = None
 cdef object loop_setter = None
 cdef object find_deadlock = None
 cdef object others_run = None
+cdef object countdown_hook = None
 
 
 cdef PyObject *work(PyObject *scheduler, PyObject *_) except NULL:
@@ -188,6 +189,10 @@ cdef class Scheduler:
     cdef bint interrupted(self, Fiber fiber) noexcept:
         """Whether the current fiber must not wait: it is cancelled, or there is something to raise in it."""
         cdef double now
+        if fiber.countdown:
+            fiber.countdown -= 1
+            if fiber.countdown == 0:
+                countdown_hook(fiber)
         if fiber.limit < INFINITY:
             now = monotonic()
             if fiber.limit <= now:
@@ -522,3 +527,15 @@ def set_loop_setter(setter):
     """Who tells asyncio which event loop runs: ``setter(loop)``, a function of C that runs no Python code."""
     global loop_setter
     loop_setter = setter
+
+
+def set_countdown(Fiber fiber not None, int waits, hook) -> None:
+    """Call ``hook(fiber)`` when `fiber` is about to wait for the `waits`-th time from now: for tests. 0 for never."""
+    global countdown_hook
+    countdown_hook = hook
+    fiber.countdown = waits
+
+
+def countdown_of(Fiber fiber not None) -> int:
+    """How many waits are left until the hook is called."""
+    return fiber.countdown
