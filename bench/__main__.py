@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import math
+import shutil
 import statistics
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import echo, hopping, memory, spawning, switching
+from bench import echo, hopping, memory, spawning, switching, toolkit
 from bench.work import Work
 
 WORKS: dict[str, Work] = {
@@ -21,12 +23,15 @@ WORKS: dict[str, Work] = {
     "hopping": hopping.WORK,
     "memory": memory.WORK,
     "echo": echo.WORK,
+    "toolkit": toolkit.WORK,
 }
 BUILT_IN = {"asyncio", "C"}
 Rows = dict[tuple[str, int], dict[str, list[float]]]
 
 
 def present(peer: str) -> bool:
+    if peer == "go":
+        return shutil.which("go") is not None
     return peer in BUILT_IN or importlib.util.find_spec(peer) is not None
 
 
@@ -46,7 +51,7 @@ def table(rows: Rows) -> Table:
     for (name, variant), peers in rows.items():
         work = WORKS[name]
         medians = {peer: statistics.median(figures) for peer, figures in peers.items()}
-        title = f"{work.title}, {variant} connections" if variant else work.title
+        title = work.titles[variant] if work.titles else f"{work.title}, {variant} connections" if variant else work.title
         for peer, figures in peers.items():
             ratio = work.ratio(medians["weft"], medians[peer]) if "weft" in medians and peer != "weft" else None
             goal = work.goals.get(peer)
@@ -82,7 +87,9 @@ def main(rounds: int, path: str | None, names: tuple[str, ...]) -> None:
                 for peer in WORKS[name].peers:
                     if present(peer):
                         console.print(f"round {number + 1} of {rounds}: {name} {variant or ''} {peer}", end="\r", soft_wrap=True)
-                        rows.setdefault((name, variant), {}).setdefault(peer, []).append(figure(name, peer, variant))
+                        measured = figure(name, peer, variant)
+                        if not math.isnan(measured):
+                            rows.setdefault((name, variant), {}).setdefault(peer, []).append(measured)
                         console.print(" " * 60, end="\r")
     versions = {found.name: found.version for found in distributions() if found.name in ("weft", "gevent", "uvloop", "greenlet")}
     output = Console(width=None if sys.stdout.isatty() else 140)

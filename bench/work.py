@@ -12,7 +12,8 @@ class Work:
     """One thing that is measured.
 
     `peers` maps a peer's name to a function that does the work and returns the figure; `goals` a peer's name to how many times better weft
-    should be (a figure counts as better when it is smaller, unless `more` is set). `variants` are arguments to run it with, one row each.
+    should be (a figure counts as better when it is smaller, unless `more` is set). `variants` are arguments to run it with, one row each;
+    they are named by `titles`, or are numbers of connections. A figure that is not a number is left out: the peer has nothing of the kind.
     `samples` is how many figures a round takes: several of what is quick, because the machine's own speed wavers from second to second.
     """
 
@@ -23,6 +24,7 @@ class Work:
     more: bool = False
     variants: tuple[int, ...] = (0,)
     samples: int = 1
+    titles: tuple[str, ...] = ()
 
     def main(self) -> None:
         """`python -m bench.WORK PEER [VARIANT]`."""

@@ -30,10 +30,9 @@ def test_a_sink_and_the_counts() -> None:
     assert pipeline.run() == 3
     assert stored == [list(range(1, 11)), list(range(11, 21)), list(range(21, 26))]
     assert [tuple(count) for count in pipeline.counts()] == [
-        ("range", 0, 25, 0),
-        ("slowly", 25, 25, 0),
-        ("batch(10)", 25, 3, 0),
-        ("store", 3, 3, 0),
+        ("slowly", 25, 0, 25),
+        ("batch(10)", 25, 0, 3),
+        ("store", 3, 0, 3),
     ]
     assert repr(pipeline) == "<weft.Pipeline range 25 | slowly 25 | batch(10) 3 | store 3>"
     with pytest.raises(RuntimeError, match="runs once"):

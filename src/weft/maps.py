@@ -25,12 +25,9 @@ T = TypeVar("T")
 class Slot:
     """The place of one result."""
 
-    __slots__ = ("done", "error", "value")
-
-    def __init__(self) -> None:
-        self.done = False
-        self.error: BaseException | None = None
-        self.value: Any = None
+    done = False
+    error: BaseException | None = None
+    value: Any = None
 
 
 class Work:
@@ -48,6 +45,7 @@ class Work:
         self.arrived = Event()
         self.workers: set[Task[None]] = set()
         self.exhausted = False
+        self.taken = self.running = self.given = 0  # items: read, in work, and given to whoever iterates
 
     def hire(self) -> None:
         """One more worker."""
@@ -75,6 +73,8 @@ class Work:
                     self.fail(slot, error)
                     raise StopIteration from None
                 raise
+            self.taken += 1
+            self.running += 1
             if self.ordered:
                 self.slots.append(slot)
             return item
@@ -95,6 +95,7 @@ class Work:
 
     def work(self) -> None:
         """What a worker does."""
+        fn, star, ordered = self.fn, self.star, self.ordered
         while not self.exhausted:
             slot = Slot()
             try:
@@ -104,14 +105,16 @@ class Work:
             if len(self.workers) < self.limit and not self.exhausted:
                 self.hire()
             try:
-                slot.value = self.fn(*item) if self.star else self.fn(item)
+                slot.value = fn(*item) if star else fn(item)
             except Cancelled:
                 self.fail(slot, CancelledError("the task of this item was cancelled"))
                 raise
             except BaseException as error:
                 self.fail(slot, error)
                 return
-            if not self.ordered:
+            finally:
+                self.running -= 1
+            if not ordered:
                 self.slots.append(slot)
             self.end(slot)
             del item, slot
@@ -121,6 +124,7 @@ class Work:
         while True:
             if self.slots and self.slots[0].done:
                 self.room.release()
+                self.given += 1
                 return self.slots.popleft()
             if not self.workers:
                 return None
@@ -142,6 +146,11 @@ class Results(Generic[T]):
         self._work = work
         self._asking = Lock()
         self._state = "new"
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many items were taken from the input, are in work now, and were given out."""
+        return self._work.taken, self._work.running, self._work.given
 
     def __iter__(self) -> "Results[T]":
         return self

@@ -6,7 +6,7 @@ Rules:
 - An error in any stage stops the whole pipeline and is raised to whoever iterates; what ran is over then.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from weft.maps import map as lazy_map
@@ -15,17 +15,19 @@ __all__ = ["Pipeline", "batch", "sink", "stage"]
 
 
 class Count(NamedTuple):
-    """How far a stage has come: items taken in, given out, and in work now."""
+    """How far a stage has come: items taken in, in work now, and given out."""
 
     name: str
     taken: int
-    given: int
     running: int
+    given: int
 
 
-class Closable(Protocol):
-    """An iterator that can be ended early."""
+class Running(Protocol):
+    """A step at work: an iterator that can be ended early, and that counts."""
 
+    @property
+    def counts(self) -> tuple[int, int, int]: ...
     def __iter__(self) -> Iterator[Any]: ...
     def __next__(self) -> Any: ...
     def close(self) -> None: ...
@@ -40,7 +42,7 @@ class Step:
 
     name: str
 
-    def open(self, items: Iterator[Any], counter: "Counter") -> "Closable":
+    def open(self, items: Iterator[Any]) -> Running:
         """Begin to work on `items`."""
         raise NotImplementedError
 
@@ -67,15 +69,12 @@ class stage(Step):  # used as a function is
         self.buffer = buffer
         self.name = name or name_of(fn)
 
-    def open(self, items: Iterator[Any], counter: "Counter") -> "Closable":
-        def call(item: Any) -> Any:
-            counter.running += 1
-            try:
-                return self.fn(item)
-            finally:
-                counter.running -= 1
+    def open(self, items: Iterator[Any]) -> Running:
+        return lazy_map(self.fn, items, concurrency=self.concurrency, buffer=self.buffer, ordered=self.ordered)
 
-        return lazy_map(call, items, concurrency=self.concurrency, buffer=self.buffer, ordered=self.ordered)
+
+class sink(stage):
+    """A stage for what is done with each item at the end: the same arguments; what `fn` returns is dropped by ``run``."""
 
 
 class batch(Step):
@@ -87,50 +86,39 @@ class batch(Step):
         self.size = size
         self.name = f"batch({size})"
 
-    def open(self, items: Iterator[Any], counter: "Counter") -> Generator[Any, None, None]:
-        gathered: list[Any] = []
-        for item in items:
-            gathered.append(item)
-            if len(gathered) == self.size:
-                yield gathered
-                gathered = []
-        if gathered:
-            yield gathered
+    def open(self, items: Iterator[Any]) -> Running:
+        return Batches(items, self.size)
 
 
-class sink(stage):
-    """A stage for what is done with each item at the end: the same arguments; what `fn` returns is dropped by ``run``."""
+class Batches:
+    """What ``batch`` does."""
 
-
-class Counter:
-    """Counts what goes into and out of one step."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.taken = self.given = self.running = 0
-
-    def taking(self, items: Iterator[Any]) -> Iterator[Any]:
-        return Passing(items, self, "taken")
-
-    def giving(self, items: Iterator[Any]) -> Iterator[Any]:
-        return Passing(items, self, "given")
-
-
-class Passing:
-    """An iterator that counts; not a generator, because a task may leave it in the middle of ``next`` and another go on."""
-
-    def __init__(self, items: Iterator[Any], counter: Counter, what: str) -> None:
+    def __init__(self, items: Iterator[Any], size: int) -> None:
         self.items = items
-        self.counter = counter
-        self.what = what
+        self.size = size
+        self.taken = self.given = 0
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        return self.taken, 0, self.given
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
-    def __next__(self) -> Any:
-        item = next(self.items)
-        setattr(self.counter, self.what, getattr(self.counter, self.what) + 1)
-        return item
+    def __next__(self) -> list[Any]:
+        gathered = []
+        for item in self.items:
+            gathered.append(item)
+            self.taken += 1
+            if len(gathered) == self.size:
+                break
+        if not gathered:
+            raise StopIteration
+        self.given += 1
+        return gathered
+
+    def close(self) -> None:
+        self.items = iter(())
 
 
 class Pipeline:
@@ -139,45 +127,42 @@ class Pipeline:
     def __init__(self, source: Iterable[Any], steps: tuple[Step, ...]) -> None:
         self._source = source
         self._steps = steps
-        self._counters = [Counter(step.name) for step in steps]
-        self._taken = Counter(name_of(source))
-        self._opened: list[Closable] = []
-        self._begun = False
+        self._running: list[Running] = []
 
     def __or__(self, step: Step) -> "Pipeline":
         if not isinstance(step, Step):
             return NotImplemented
-        if self._begun:
+        if self._running:
             raise RuntimeError("the pipeline has begun; no step can be added")
         return Pipeline(self._source, (*self._steps, step))
 
     def __iter__(self) -> Iterator[Any]:
-        if self._begun:
+        if self._running:
             raise RuntimeError("a pipeline runs once; make another one")
-        items: Iterator[Any] = self._taken.giving(iter(self._source))
-        self._begun = True
-        for step, counter in zip(self._steps, self._counters, strict=True):
-            opened = step.open(counter.taking(items), counter)
-            self._opened.append(opened)
-            items = counter.giving(opened)
+        items = iter(self._source)
+        for step in self._steps:
+            running = step.open(items)
+            self._running.append(running)
+            items = iter(running)
         return self._run(items)
 
     def _run(self, items: Iterator[Any]) -> Iterator[Any]:
         try:
             yield from items
         finally:
-            for opened in reversed(self._opened):
-                opened.close()
+            for running in reversed(self._running):
+                running.close()
 
     def run(self) -> int:
         """Let everything through, and drop what comes out at the end; returns how many items that were."""
         return sum(1 for _ in self)
 
     def counts(self) -> list[Count]:
-        """How far each step has come, the source first: live, while another task runs the pipeline."""
-        return [Count(counter.name, counter.taken, counter.given, counter.running) for counter in (self._taken, *self._counters)]
+        """How far each step has come: live, while another task runs the pipeline."""
+        counts = [running.counts for running in self._running] or [(0, 0, 0)] * len(self._steps)
+        return [Count(step.name, *count) for step, count in zip(self._steps, counts, strict=True)]
 
     def __repr__(self) -> str:
-        source, *steps = self.counts()
-        shown = "".join(f" | {step.name} {step.given}" + (f" (+{step.running} running)" if step.running else "") for step in steps)
-        return f"<weft.Pipeline {source.name} {source.given}{shown}>"
+        counts = self.counts()
+        shown = "".join(f" | {step.name} {step.given}" + (f" (+{step.running} running)" if step.running else "") for step in counts)
+        return f"<weft.Pipeline {name_of(self._source)} {counts[0].taken}{shown}>"

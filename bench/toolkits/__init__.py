@@ -1,0 +1,1 @@
+"""The works of ``bench.toolkit``, one file for each peer."""
