@@ -185,6 +185,23 @@ def test_cancelled_at_any_turn_nothing_is_left(turns: int, what: str) -> None:
     assert alive == 0
 
 
+def test_another_thread_may_add_to_it() -> None:
+    import threading
+
+    here = threading.get_ident()
+    added = weft.Event()
+
+    def add() -> None:
+        for _ in range(10):
+            group.spawn(lambda: (weft.sleep(0), threading.get_ident())[1])
+        added.set()
+
+    with weft.TaskGroup() as group:
+        weft.native.start_new_thread(add, ())
+        added.wait()
+    assert group.results == [here] * 10
+
+
 def test_results_of_none_cost_nothing() -> None:
     with weft.TaskGroup(limit=10) as group:
         for _ in range(1000):

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from weft._core.cancellation import CancelScope
 from weft._core.errors import Cancelled
 from weft._core.sync import Event, Semaphore
-from weft._core.task import Task, spawn
+from weft._core.task import Task, home, spawn_at
 
 __all__ = ["TaskGroup", "first", "first_n", "gather"]
 
@@ -40,9 +40,10 @@ class TaskGroup:
         self._live: dict[Task[Any], int] = {}
         self._values: dict[int, Any] = {}
         self._errors: list[BaseException] = []
-        self._spawned = 0
+        self._spawned = self._arriving = 0
         self._empty = Event()
         self._state = "new"
+        self._home = home()
 
     def __enter__(self) -> "TaskGroup":
         if self._state != "new":
@@ -52,19 +53,25 @@ class TaskGroup:
         return self
 
     def spawn(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Task[T]:
-        """Start ``fn(*args, **kwargs)`` as a task of the group; returns it. RuntimeError once the block has been left."""
+        """Start ``fn(*args, **kwargs)`` as a task of the group, on the group's OS thread; returns it. From any thread.
+
+        RuntimeError once the block has been left.
+        """
         if self._state != "open":
             raise RuntimeError(f"the task group is {self._state}; tasks are spawned inside its block")
         if self._room is not None:
             self._room.acquire()
+        self._arriving += 1  # on another thread than the group's, the task may be over before it is in the list
         try:
-            task = spawn(fn, *args, **kwargs)
+            task = spawn_at(self._home, fn, *args, **kwargs)
         except BaseException:
+            self._arrive()
             if self._room is not None:
                 self._room.release()
             raise
         self._live[task] = self._spawned
         self._spawned += 1
+        self._arrive()
         task.add_done_callback(self._ended)
         if self.cancel_scope.cancel_called:
             task.cancel()
@@ -80,6 +87,11 @@ class TaskGroup:
     def results(self) -> list[Any]:
         """What the tasks returned, in the order in which they were spawned; None for one that has not ended, or has failed."""
         return [self._values.get(index) for index in range(self._spawned)]
+
+    def _arrive(self) -> None:
+        self._arriving -= 1
+        if not self._arriving and not self._live:
+            self._empty.set()
 
     def _ended(self, task: Task[Any]) -> None:
         index = self._live.pop(task)
@@ -99,9 +111,9 @@ class TaskGroup:
     def _wait(self) -> BaseException | None:
         """Wait until no task is left; returns what interrupted that first."""
         interruption: BaseException | None = None
-        while self._live:
+        while self._live or self._arriving:
             self._empty.clear()
-            if not self._live:  # ended on another thread meanwhile
+            if not self._live and not self._arriving:  # ended on another thread meanwhile
                 break
             try:
                 with CancelScope(shield=interruption is not None):
