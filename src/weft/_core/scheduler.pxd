@@ -46,5 +46,6 @@ cdef class Scheduler:
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept
     cdef void close(self) noexcept
+    cdef int end_workers(self, list workers) except -1
     cdef int retire(self) except -1
     cdef int serve(self) except -1
