@@ -9,7 +9,7 @@ Rules:
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from weft._core.cancellation import CancelScope
 from weft._core.errors import Cancelled
@@ -153,14 +153,18 @@ class TaskGroup:
         return f"<weft.TaskGroup {self._state}: {len(self._live)} of {self._spawned} tasks live>"
 
 
-def gather(*calls: Callable[[], T], limit: int | None = None, return_exceptions: bool = False) -> list[Any]:
+@overload
+def gather(*calls: Callable[[], T], limit: int | None = None, return_exceptions: Literal[False] = False) -> list[T]: ...
+@overload
+def gather(*calls: Callable[[], T], limit: int | None = None, return_exceptions: bool) -> list[T | Exception]: ...
+def gather(*calls: Callable[[], Any], limit: int | None = None, return_exceptions: bool = False) -> list[Any]:
     """Call each of `calls` in a task of its own, at most `limit` at a time; returns what they returned, in their order.
 
     The first failure cancels the rest, and an ExceptionGroup is raised; with `return_exceptions` an Exception stands in the place
     of the result, and all go on to their end.
     """
 
-    def keep(call: Callable[[], T]) -> T | Exception:
+    def keep(call: Callable[[], Any]) -> Any:
         try:
             return call()
         except Exception as error:

@@ -7,6 +7,7 @@ Rules:
 - It has a copy of the context (``contextvars``) of whoever made it.
 """
 
+import _thread
 import functools
 from collections.abc import Callable
 from contextvars import copy_context
@@ -21,6 +22,7 @@ __all__ = ["Emitter", "emit", "iterator"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+get_thread = _thread.get_ident
 
 
 class Stack(greenlet):
@@ -37,6 +39,7 @@ class Emitter(Generic[T]):
         self._stack: Stack | None = Stack(start)
         self._stack.gr_context = copy_context()
         self._running = False
+        self._thread = get_thread()
 
     def _switch(self, method: str, *words: Any) -> T:
         """Go on with the function, until it emits or ends."""
@@ -102,7 +105,7 @@ class Emitter(Generic[T]):
         self.close()
 
     def __del__(self) -> None:
-        if self._stack is not None and not self._running:
+        if self._stack is not None and not self._running and self._thread == get_thread():  # else greenlet ends it on its own thread
             self.close()
 
 
