@@ -236,7 +236,7 @@ holder = [numbers()]
 next(holder[0])
 thread = threading.Thread(target=holder.clear)
 thread.start(); thread.join(); gc.collect()
-weft.sleep(0)
+weft.spawn(weft.sleep).join()
 print("alive")
 """
     )
