@@ -118,11 +118,16 @@ class Thrown:
         self.error = error
 
 
-def start(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
-    """The first thing on the stack."""
+def settle(scopes: Any, base: Any) -> None:
+    """The function goes on: put its scopes, which were taken off above `base`, on those of whoever asks now."""
     stack = getcurrent()
     assert isinstance(stack, Stack)
-    stack.base = put_scopes(None, None)
+    stack.base = put_scopes(scopes, base)
+
+
+def start(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
+    """The first thing on the stack."""
+    settle(None, None)
     try:
         return True, fn(*args, **kwargs)
     except StopIteration as error:
@@ -137,12 +142,13 @@ def emit(item: Any) -> Any:
     stack = getcurrent()
     if not isinstance(stack, Stack):
         raise RuntimeError("emit() is for functions that weft.iterator made iterators, and in their own task")
-    asker = stack.parent
+    asker, base = stack.parent, stack.base
+    del stack  # a suspended frame that held its own stack would keep it for ever
     assert asker is not None
-    scopes = take_scopes(stack.base)
+    scopes = take_scopes(base)
     told = asker.switch((False, item))
     del asker
-    stack.base = put_scopes(scopes, stack.base)
+    settle(scopes, base)
     if isinstance(told, Thrown):
         try:
             raise told.error
