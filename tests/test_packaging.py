@@ -78,7 +78,7 @@ def test_the_sdist_holds_what_it_takes_to_build_and_test(sdist: Path) -> None:
 def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {str(path.relative_to(ROOT / "src")) for path in SOURCES} - names == set()
-    assert {name.partition("/")[0] for name in names} == {"weft", f"weft-{PROJECT['version']}.dist-info"}
+    assert {name.partition("/")[0] for name in names} == {"weft", "pytest_weft.py", f"weft-{PROJECT['version']}.dist-info"}
     built = {re.sub(r"\.[^/]*$", ".pyx", name) for name in names if name.endswith(".so")}
     assert built == {str(path.relative_to(ROOT / "src")) for path in SOURCES if path.suffix == ".pyx"}
 
