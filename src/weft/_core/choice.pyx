@@ -281,7 +281,8 @@ cdef Case case_of(object given):
         alarm.when = (<after>given).when
         return alarm
     raise TypeError(
-        f"select takes channels, queues, events, tasks, and what sending, readable, writable and after return; not {type(given).__name__}"
+        "select takes channels, queues, events and tasks of weft's own, and what sending, readable, writable and after return; "
+        f"not {type(given).__module__}.{type(given).__qualname__}"
     )
 
 

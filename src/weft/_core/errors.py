@@ -1,7 +1,7 @@
 """The exception tree of weft, drawn once.
 
     BaseException
-      Cancelled                    raised inside a task that was cancelled
+      Cancelled                    raised at each wait inside a task, or a scope, that was cancelled
       Exception
         WeftError
           DeadlockError            nothing can ever wake the main task
@@ -21,9 +21,10 @@ __all__ = ["Cancelled", "ChannelClosed", "DeadlockError", "LatePatchWarning", "S
 
 
 class Cancelled(BaseException):
-    """Raised inside a task at the call where it waits, after ``Task.cancel()``.
+    """Raised at the call that waits, in a task after ``Task.cancel()``, or in a scope that was cancelled or whose time is over.
 
-    It is a ``BaseException``, so that ``except Exception`` does not swallow it. It comes again at each later wait of the same task.
+    It is a ``BaseException``, so that ``except Exception`` does not swallow it. It comes again at each later wait, until the scope is
+    left or the task ends. Let it pass: the scope, or the task, is what it is meant for.
     """
 
 
