@@ -1,7 +1,7 @@
 """A server for the tests, in a process of its own: ``python tests/server.py [CHAIN KEY]`` prints its port.
 
 Paths: ``/bytes/N`` answers with N bytes; ``/slow/SECONDS`` waits first; ``/status/N``; ``/to/URL`` redirects, ``/loop`` to itself;
-``/gzip/N`` compresses; ``/cut`` breaks off.
+``/gzip/N`` compresses; ``/cut`` breaks off; ``/echo`` tells the request; ``/flaky/KEY/N`` fails N times.
 """
 
 import gzip
@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+FAILED: dict[str, int] = {}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -27,6 +29,17 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, gzip.compress(b"." * int(argument)), **{"Content-Encoding": "gzip"})
         elif kind == "to":
             self.answer(302, b"", Location=argument)
+        elif kind == "echo":
+            size = int(self.headers.get("Content-Length") or 0)
+            told = [self.command, *(f"{name}: {value}" for name, value in self.headers.items()), self.rfile.read(size).decode()]
+            self.answer(200, "\n".join(told).encode(), **{"X-Twice": "1", "x-twice": "2"})
+        elif kind == "flaky":  # /flaky/KEY/N fails N times
+            key, _, times = argument.partition("/")
+            FAILED[key] = FAILED.get(key, 0) + 1
+            if FAILED[key] <= int(times):
+                self.answer(503, b"", **{"Retry-After": "0"})
+            else:
+                self.answer(200, str(FAILED[key]).encode())
         elif kind == "loop":
             self.answer(302, b"", Location="/loop")
         elif kind == "cut":
@@ -37,6 +50,8 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self.answer(int(argument or 200), b"status")
+
+    do_POST = do_PUT = do_GET
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)

@@ -123,3 +123,68 @@ def test_an_error_of_the_input_reaches_the_caller(site: str) -> None:
 def test_concurrency_is_checked() -> None:
     with pytest.raises(ValueError, match="1 or more"):
         fetch.fetch_all([], concurrency=0)
+
+
+def test_headers_and_timing(site: str) -> None:
+    page = fetch.get(f"{site}/to//echo")
+    assert page.headers["content-LENGTH"] == str(page.size)
+    assert page.headers["X-Twice"] == "1, 2"
+    assert page.headers.all("x-twice") == ["1", "2"]
+    assert "location" not in page.headers  # that was the redirect's
+    assert any(line.startswith(b"Location") for line in page.headers.lines)
+    assert page.headers.get("missing") is None
+    timing = page.timing
+    assert 0 <= timing.connect <= timing.first_byte <= timing.total == page.seconds
+    assert timing.tls == 0
+
+
+def test_what_is_sent(site: str) -> None:
+    page = fetch.get(
+        f"{site}/echo", method="PUT", data=b"body", headers=("X-Test: yes", "Accept: text/x"), user="me:secret", user_agent="me/1"
+    )
+    lines = page.body.decode().split("\n")
+    assert lines[0] == "PUT"
+    assert lines[-1] == "body"
+    assert {"X-Test: yes", "Accept: text/x", "User-Agent: me/1", "Authorization: Basic bWU6c2VjcmV0"} <= set(lines)
+    assert fetch.get(f"{site}/echo", data=b"x").body.startswith(b"POST\n")
+    assert fetch.get(f"{site}/bytes/5", method="HEAD").size == 0
+
+
+def test_a_page_that_is_too_large_even_when_it_is_compressed(site: str) -> None:
+    assert fetch.get(f"{site}/bytes/1000", max_size=1000).size == 1000
+    for path in ("bytes/1001", "gzip/5000000"):
+        with pytest.raises(fetch.FetchError, match="larger than 1,000 bytes"):
+            fetch.get(f"{site}/{path}", max_size=1000)
+
+
+def test_what_may_pass_is_tried_again(site: str) -> None:
+    page = fetch.get(f"{site}/flaky/passes/2", retries=2)
+    assert (page.status, page.body, page.attempts) == (200, b"3", 3)
+    page = fetch.get(f"{site}/flaky/stays/5", retries=1)
+    assert (page.status, page.attempts) == (503, 2)
+    assert fetch.get(f"{site}/status/404", retries=5).attempts == 1
+    with pytest.raises(fetch.FetchError) as caught:
+        fetch.get("http://127.0.0.1:1/", retries=1)
+    assert caught.value.attempts == 2
+    with pytest.raises(fetch.FetchError) as caught:
+        fetch.get("http://localhost/a b", retries=5)
+    assert caught.value.attempts == 1
+
+
+def test_the_manners_of_a_host(site: str) -> None:
+    began = time.monotonic()
+    pages = list(fetch.fetch_all([f"{site}/bytes/1"] * 6, rate=20))
+    assert len(pages) == 6
+    assert time.monotonic() - began >= 5 / 20
+    began = time.monotonic()
+    assert len(list(fetch.fetch_all([f"{site}/slow/0.1"] * 6, per_host=2))) == 6
+    assert time.monotonic() - began >= 0.3
+
+
+def test_an_option_that_makes_no_sense() -> None:
+    wrong = [{"timeout": 0}, {"retries": -1}, {"http": "9"}, {"headers": ("no colon",)}, {"headers": ("A: b\r\nC: d",)}]
+    for options in wrong:
+        with pytest.raises(ValueError, match="|".join(options)[:6]):
+            fetch.get("http://localhost/", **options)
+    with pytest.raises(TypeError, match="unknown"):
+        fetch.get("http://localhost/", unknown=1)

@@ -10,7 +10,7 @@ import click
 
 import weft
 from weft.cli.table import Tally, bars
-from weft.fetch.pages import Fetcher, Options
+from weft.fetch import Fetcher, Options
 
 __all__ = ["command"]
 
@@ -26,6 +26,18 @@ INTERRUPTED = 130  # as a shell says it of a program that Ctrl-C ended
     "--cacert", type=click.Path(exists=True, dir_okay=False), help="PEM file of the authorities to trust, instead of the system's."
 )
 @click.option("--insecure", is_flag=True, help="Do not check certificates.")
+@click.option("-H", "--header", "headers", multiple=True, metavar="LINE", help='Send a header field, as "Name: value"; may be repeated.')
+@click.option("-X", "--request", "method", metavar="METHOD", help="The request's method (default: GET, with --data POST).")
+@click.option("-d", "--data", metavar="TEXT", help="The request's body.")
+@click.option("-u", "--user", metavar="NAME:PASSWORD", help="Log in to the server.")
+@click.option("-A", "--user-agent", default="weft", show_default=True, help="How the requests call themselves.")
+@click.option("-x", "--proxy", metavar="URL", help="Go through a proxy: http, https, socks4, socks5 or socks5h.")
+@click.option("--http", "version", type=click.Choice(["1.1", "2"]), help="The HTTP version (default: what the server offers).")
+@click.option("--connect-timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, help="Seconds to connect.")
+@click.option("--max-size", type=click.IntRange(0), default=1024**3, show_default=True, help="Bytes of a page that are too many; 0: none.")
+@click.option("--retry", "retries", type=click.IntRange(0), default=0, show_default=True, help="Try again so often what may pass.")
+@click.option("--per-host", type=click.IntRange(0), default=0, show_default=True, help="Pages of one host at a time; 0: no limit.")
+@click.option("--rate", type=click.FloatRange(0), default=0.0, show_default=True, help="Pages of one host a second; 0: no limit.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the totals alone.")
 @click.option("--compare", is_flag=True, help="Fetch one by one first, then at once; print both times, the gain, and the limit.")
 def command(
@@ -35,6 +47,18 @@ def command(
     timeout: float,
     cacert: str | None,
     insecure: bool,
+    headers: tuple[str, ...],
+    method: str | None,
+    data: str | None,
+    user: str | None,
+    user_agent: str,
+    proxy: str | None,
+    version: str | None,
+    connect_timeout: float,
+    max_size: int,
+    retries: int,
+    per_host: int,
+    rate: float,
     quiet: bool,
     compare: bool,
 ) -> int:
@@ -46,13 +70,33 @@ def command(
     weft fetch https://www.python.org/ https://github.com/
     weft fetch --compare https://www.python.org/ https://github.com/
     weft fetch -i urls.txt -c 500 --timeout 10 --quiet
-    cut -f1 sites.tsv | weft fetch -
+    cut -f1 sites.tsv | weft fetch - --per-host 4 --rate 2 --retry 3
     """
     if not urls and path is None:
         raise click.UsageError("name a URL, or a file of them with -i")
     words = chain.from_iterable(lines("-") if url == "-" else [url] for url in urls)
     source = chain(words, lines(path) if path is not None else ())
-    options = Options(timeout, cacert, insecure, keep=False)
+    try:
+        options = Options(
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            cacert=cacert,
+            insecure=insecure,
+            keep=False,
+            method=method,
+            headers=headers,
+            data=None if data is None else data.encode(),
+            user=user,
+            user_agent=user_agent,
+            proxy=proxy,
+            http=version,
+            max_size=max_size,
+            retries=retries,
+            per_host=per_host,
+            rate=rate,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if compare:
         return compared(list(source), options, concurrency, quiet)
     _, tally = fetched(source, options, concurrency, quiet)

@@ -56,14 +56,34 @@ cdef class Watch:
         self.deadline = monotonic() + milliseconds / 1000.0 if milliseconds >= 0 else float("inf")
 
 
-cdef class Counter:
-    """Counts a body's bytes and keeps none."""
+cdef class Body:
+    """Takes a body in: keeps it, or counts its bytes alone; more than `limit` of them (0: no limit) end the transfer."""
 
     cdef readonly long long size
+    cdef readonly bint too_large
+    cdef long long limit
+    cdef list chunks
 
-    def write(self, bytes chunk) -> None:
+    def __init__(self, bint keep, long long limit):
+        self.limit = limit
+        self.chunks = [] if keep else None
+
+    def write(self, bytes chunk) -> int:
         """``CURLOPT_WRITEFUNCTION``."""
         self.size += len(chunk)
+        if self.limit and self.size > self.limit:
+            self.too_large = True
+            return 0  # not what it was given: libcurl ends the transfer
+        if self.chunks is not None:
+            self.chunks.append(chunk)
+        return len(chunk)
+
+    def joined(self) -> bytes:
+        """All that was kept; it lets go of it, since a handle that waits for its next page still has this object."""
+        chunks, self.chunks = self.chunks, None
+        if not chunks:
+            return b""
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 cdef class Bell:

@@ -1,8 +1,67 @@
 """What a fetch returns."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Page"]
+__all__ = ["Headers", "Page", "Timing"]
+
+
+class Headers(Mapping[str, str]):
+    """The header fields of an answer, parsed when they are first asked for. Names in any case; what came more than once is joined by ", ".
+
+    ``lines`` is what the server sent, status lines and those of redirects included (RFC 9112, section 5); ``all(name)`` has each value.
+    """
+
+    __slots__ = ("_fields", "lines")
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self.lines = lines
+        self._fields: dict[str, list[str]] | None = None
+
+    def fields(self) -> dict[str, list[str]]:
+        """Each name, in lower case, with its values: of the last answer alone."""
+        if self._fields is None:
+            self._fields = {}
+            for line in self.lines:
+                if line.startswith(b"HTTP/"):
+                    self._fields.clear()
+                    continue
+                name, colon, value = line.decode("latin-1").partition(":")
+                if colon:
+                    self._fields.setdefault(name.strip().lower(), []).append(value.strip())
+        return self._fields
+
+    def all(self, name: str) -> list[str]:
+        """Every value of `name`, in the order in which they came."""
+        return list(self.fields().get(name.lower(), []))
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self.fields()[name.lower()])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields())
+
+    def __len__(self) -> int:
+        return len(self.fields())
+
+    def __repr__(self) -> str:
+        return f"Headers({dict(self)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds from the start of the request, each including those before (``CURLINFO_*_TIME``); 0 for what an open connection spared."""
+
+    name: float
+    """Until the host's name was looked up."""
+    connect: float
+    """Until the connection stood."""
+    tls: float
+    """Until the TLS handshake was done."""
+    first_byte: float
+    """Until the first byte of the answer."""
+    total: float
+    """Until its last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +76,19 @@ class Page:
     """The HTTP status (RFC 9110)."""
     size: int
     """Bytes of the body, after decompression."""
-    seconds: float
-    """From the start of the request to the last byte."""
     body: bytes
     """Empty if it was not kept."""
+    headers: Headers
+    """The header fields of the answer."""
+    timing: Timing
+    """How long each phase took."""
+    attempts: int = 1
+    """How often it was tried."""
+
+    @property
+    def seconds(self) -> float:
+        """From the start of the request to the last byte."""
+        return self.timing.total
 
     @property
     def ok(self) -> bool:

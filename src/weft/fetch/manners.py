@@ -1,0 +1,103 @@
+"""Manners: how many pages of a host at a time, how many a second, and when to try again.
+
+Sources: RFC 9110, section 10.2.3 (Retry-After); "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015) for the pauses: full jitter.
+"""
+
+import random
+import time
+from email.utils import parsedate_to_datetime
+
+import pycurl
+
+import weft
+from weft.fetch.errors import FetchError
+from weft.fetch.options import Options
+from weft.fetch.page import Page
+
+__all__ = ["Hosts", "pause_before"]
+
+FIRST, LONGEST = 0.5, 60.0  # seconds of the pauses between attempts: their first bound and the greatest
+OBEYED = 300.0  # seconds that a Retry-After is obeyed at most
+STATUSES = {429, 500, 502, 503, 504}
+CODES = {
+    pycurl.E_COULDNT_RESOLVE_HOST,
+    pycurl.E_COULDNT_RESOLVE_PROXY,
+    pycurl.E_COULDNT_CONNECT,
+    pycurl.E_OPERATION_TIMEDOUT,
+    pycurl.E_GOT_NOTHING,
+    pycurl.E_PARTIAL_FILE,
+    pycurl.E_SEND_ERROR,
+    pycurl.E_RECV_ERROR,
+    pycurl.E_SSL_CONNECT_ERROR,
+    getattr(pycurl, "E_HTTP2", 16),
+    getattr(pycurl, "E_HTTP2_STREAM", 92),
+}
+
+
+class Host:
+    """The limits of one host."""
+
+    def __init__(self, options: Options) -> None:
+        self.room = weft.Semaphore(options.per_host) if options.per_host else None
+        self.turn = weft.Lock() if options.rate else None
+        self.pause = 1 / options.rate if options.rate else 0.0
+        self.next = 0.0
+
+    def __enter__(self) -> None:
+        if self.room is not None:
+            self.room.acquire()
+        if self.turn is not None:
+            try:
+                with self.turn:  # first come, first served
+                    weft.sleep(max(self.next - time.monotonic(), 0))
+                    self.next = time.monotonic() + self.pause
+            except BaseException:
+                self.__exit__()
+                raise
+
+    def __exit__(self, *_: object) -> None:
+        if self.room is not None:
+            self.room.release()
+
+
+class Hosts:
+    """The limits of every host that was met."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.known: dict[str, Host] = {}
+
+    def of(self, netloc: str) -> Host | None:
+        """The limits of the host of an address; None if there are none."""
+        if not self.options.per_host and not self.options.rate:
+            return None
+        host = self.known.get(netloc)
+        if host is None:
+            host = self.known[netloc] = Host(self.options)
+        return host
+
+
+def pause_before(attempt: int, result: Page | FetchError) -> float | None:
+    """Seconds to wait before attempt number `attempt` (2 or more); None if another one would not help."""
+    if isinstance(result, FetchError):
+        if result.code not in CODES:
+            return None
+    elif result.status not in STATUSES:
+        return None
+    else:
+        asked = retry_after(result.headers.get("retry-after"))
+        if asked is not None:
+            return asked if asked <= OBEYED else None
+    return random.uniform(0, min(LONGEST, FIRST * 2 ** (attempt - 2)))
+
+
+def retry_after(value: str | None) -> float | None:
+    """The seconds that a server asked for; None if it did not, or not clearly."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (ValueError, TypeError):
+        return None
