@@ -125,6 +125,29 @@ def test_no_more_workers_than_allowed() -> None:
         assert most == expected
 
 
+def test_a_call_whose_task_is_cancelled_leaves_the_others_their_turn() -> None:
+    with weft.Executor(1) as executor:
+        first = executor.submit(lambda: (weft.current_task().cancel(), weft.sleep(0)))
+        others = [executor.submit(double, number) for number in range(3)]
+    with pytest.raises(concurrent.futures.CancelledError):
+        first.result()
+    assert [future.result() for future in others] == [0, 2, 4]
+
+
+def test_calls_from_many_threads_are_all_made() -> None:
+    with weft.Executor(2) as executor:
+        submitted: weft.Queue[concurrent.futures.Future[int]] = weft.Queue()
+
+        def submit() -> None:
+            for number in range(200):
+                submitted.put(executor.submit(double, number))
+
+        for _ in range(4):
+            weft.native.start_new_thread(submit, ())
+        results = [submitted.get(timeout=30).result(timeout=30) for _ in range(800)]
+    assert sorted(results) == sorted(4 * [number * 2 for number in range(200)])
+
+
 def test_asyncio_on_another_thread_runs_calls_in_tasks_of_this_one() -> None:
     executor = weft.Executor()
     here = threading.get_ident()

@@ -44,8 +44,7 @@ class Executor(concurrent.futures.Executor):
         self._limit = max_workers
         self._home = home()
         self._jobs: deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = deque()
-        self._workers: dict[Task[None], None] = {}
-        self._running = 0
+        self._workers: set[Task[None]] = set()
         self._closed = False
         self._idle = Event()
         self._idle.set()
@@ -56,13 +55,16 @@ class Executor(concurrent.futures.Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         future = self.future()
         self._jobs.append((future, fn, args, kwargs))
-        if self._limit is None or self._running < self._limit:
-            self._running += 1
+        self._hire()
+        return future
+
+    def _hire(self) -> None:
+        """One more worker, if there may be."""
+        if self._limit is None or len(self._workers) < self._limit:
             self._idle.clear()
             worker = spawn_at(self._home, self._work)
-            self._workers[worker] = None
+            self._workers.add(worker)
             worker.add_done_callback(self._ended)
-        return future
 
     def _work(self) -> None:
         while self._jobs:
@@ -81,9 +83,10 @@ class Executor(concurrent.futures.Executor):
             del future, fn, args, kwargs
 
     def _ended(self, worker: Task[None]) -> None:
-        self._workers.pop(worker, None)
-        self._running -= 1
-        if not self._running:
+        self._workers.discard(worker)
+        if self._jobs:  # it was cancelled, or another thread submitted something while it ended
+            self._hire()
+        if not self._workers:
             self._idle.set()
 
     def _cancel_jobs(self) -> None:
@@ -108,4 +111,5 @@ class Executor(concurrent.futures.Executor):
             self._idle.wait()
 
     def __repr__(self) -> str:
-        return f"<weft.{type(self).__name__}: {self._running} of {self._limit or 'any number of'} workers, {len(self._jobs)} calls waiting>"
+        limit = self._limit or "any number of"
+        return f"<weft.{type(self).__name__}: {len(self._workers)} of {limit} workers, {len(self._jobs)} calls waiting>"
