@@ -12,20 +12,12 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from weft._core.channel import Channel
 from weft._core.errors import ChannelClosed
 from weft._core.task import Task, spawn
+from weft.iterators import Thrown
 
 __all__ = ["Coroutine", "broadcast", "coroutine"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Thrown:
-    """An exception on its way into the coroutine."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
 
 
 class Coroutine(Generic[T]):

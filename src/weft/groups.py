@@ -108,9 +108,8 @@ class TaskGroup:
         if not self._live:
             self._empty.set()
 
-    def _wait(self) -> BaseException | None:
-        """Wait until no task is left; returns what interrupted that first."""
-        interruption: BaseException | None = None
+    def _wait(self, interruption: BaseException | None) -> BaseException | None:
+        """Wait until no task is left; returns what interrupted the group first: `interruption`, the body's own error, or one of now."""
         while self._live or self._arriving:
             self._empty.clear()
             if not self._live and not self._arriving:  # ended on another thread meanwhile
@@ -126,10 +125,8 @@ class TaskGroup:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:
         if error is not None:
             self.cancel()
-        with CancelScope(shield=error is not None):
-            interruption = self._wait()
+        raised = self._wait(error)
         self._state = "closed"
-        raised = error or interruption
         if self.cancel_scope.__exit__(None if raised is None else type(raised), raised, None):
             raised = None
         errors, self._errors = self._errors, []
@@ -147,7 +144,7 @@ class TaskGroup:
                 return False
             raise raised
         finally:
-            del errors, raised, interruption, error
+            del errors, raised, error
 
     def __repr__(self) -> str:
         return f"<weft.TaskGroup {self._state}: {len(self._live)} of {self._spawned} tasks live>"

@@ -110,7 +110,7 @@ class Emitter(Generic[T]):
 
 
 class Thrown:
-    """An exception on its way into the function."""
+    """An exception on its way into a function that stands still."""
 
     __slots__ = ("error",)
 

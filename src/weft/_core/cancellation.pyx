@@ -16,11 +16,11 @@ from weft._core.timers cimport monotonic
 from weft._core.errors import Cancelled
 
 
-cdef double moment(object deadline) except? -1:
-    """A deadline as C sees it."""
-    cdef double value = INFINITY if deadline is None else deadline
+cdef double limit_of(object seconds) except? -1:
+    """A deadline, or a time to spend, as C sees it: None is infinity."""
+    cdef double value = INFINITY if seconds is None else seconds
     if value != value:
-        raise ValueError("a deadline is a number of seconds, not NaN")
+        raise ValueError("a time limit is a number of seconds, not NaN")
     return value
 
 
@@ -41,7 +41,7 @@ cdef class CancelScope(Scope):
         self.limit = self.seconds = INFINITY
 
     def __init__(self, *, deadline=None, bint shield=False):
-        self.limit = moment(deadline)
+        self.limit = limit_of(deadline)
         self.shielded = shield
 
     def __enter__(self):
@@ -117,7 +117,7 @@ cdef class CancelScope(Scope):
 
     @deadline.setter
     def deadline(self, value) -> None:
-        self.limit = moment(value)
+        self.limit = limit_of(value)
         self.changed()
 
     @property
@@ -148,14 +148,6 @@ cdef class CancelScope(Scope):
         return f"<weft.{type(self).__name__} {state}{left}{', shielded' if self.shielded else ''}>"
 
 
-cdef double patience(object seconds) except? -1:
-    """How long a block may take."""
-    cdef double value = INFINITY if seconds is None else seconds
-    if value != value:
-        raise ValueError("seconds must be a number, not NaN")
-    return value
-
-
 cdef class timeout(CancelScope):
     """A block that must be done within `seconds` (None: no limit), or TimeoutError: ``with timeout(5): ...``.
 
@@ -164,7 +156,7 @@ cdef class timeout(CancelScope):
     """
 
     def __init__(self, seconds, *, bint shield=False):
-        self.seconds = patience(seconds)
+        self.seconds = limit_of(seconds)
         self.shielded = shield
 
     def __exit__(self, kind, error, traceback):
@@ -181,7 +173,7 @@ def move_on_after(seconds, *, bint shield=False):
     The block ends quietly; ``scope.cancelled_caught`` tells that it was cut short.
     """
     cdef CancelScope scope = CancelScope.__new__(CancelScope)
-    scope.seconds = patience(seconds)
+    scope.seconds = limit_of(seconds)
     scope.shielded = shield
     return scope
 

@@ -11,9 +11,11 @@ import click
 import weft
 from weft.cli.table import Tally, bars
 from weft.fetch import Fetcher, Options
+from weft.fetch.options import VERSIONS
 
 __all__ = ["command"]
 
+DEFAULT = Options()
 INTERRUPTED = 130  # as a shell says it of a program that Ctrl-C ended
 
 
@@ -21,7 +23,7 @@ INTERRUPTED = 130  # as a shell says it of a program that Ctrl-C ended
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option("-i", "--input", "path", metavar="FILE", help="Read URLs from FILE, one a line; - is standard input.")
 @click.option("-c", "--concurrency", type=click.IntRange(1), default=100, show_default=True, help="At most so many pages at once.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True, help="Seconds for a page.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=DEFAULT.timeout, show_default=True, help="Seconds for a page.")
 @click.option(
     "--cacert", type=click.Path(exists=True, dir_okay=False), help="PEM file of the authorities to trust, instead of the system's."
 )
@@ -30,11 +32,17 @@ INTERRUPTED = 130  # as a shell says it of a program that Ctrl-C ended
 @click.option("-X", "--request", "method", metavar="METHOD", help="The request's method (default: GET, with --data POST).")
 @click.option("-d", "--data", metavar="TEXT", help="The request's body.")
 @click.option("-u", "--user", metavar="NAME:PASSWORD", help="Log in to the server.")
-@click.option("-A", "--user-agent", default="weft", show_default=True, help="How the requests call themselves.")
+@click.option("-A", "--user-agent", default=DEFAULT.user_agent, show_default=True, help="How the requests call themselves.")
 @click.option("-x", "--proxy", metavar="URL", help="Go through a proxy: http, https, socks4, socks5 or socks5h.")
-@click.option("--http", "version", type=click.Choice(["1.1", "2"]), help="The HTTP version (default: what the server offers).")
-@click.option("--connect-timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, help="Seconds to connect.")
-@click.option("--max-size", type=click.IntRange(0), default=1024**3, show_default=True, help="Bytes of a page that are too many; 0: none.")
+@click.option("--http", "version", type=click.Choice(list(VERSIONS)), help="The HTTP version (default: what the server offers).")
+@click.option(
+    "--connect-timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULT.connect_timeout,
+    show_default=True,
+    help="Seconds to connect.",
+)
+@click.option("--max-size", type=click.IntRange(0), default=DEFAULT.max_size, show_default=True, help="Most bytes of a page; 0: no limit.")
 @click.option("--retry", "retries", type=click.IntRange(0), default=0, show_default=True, help="Try again so often what may pass.")
 @click.option("--per-host", type=click.IntRange(0), default=0, show_default=True, help="Pages of one host at a time; 0: no limit.")
 @click.option("--rate", type=click.FloatRange(0), default=0.0, show_default=True, help="Pages of one host a second; 0: no limit.")

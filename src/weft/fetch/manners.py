@@ -65,15 +65,15 @@ class Hosts:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.limited = bool(options.per_host or options.rate)
         self.known: dict[str, Host] = {}
 
-    def of(self, netloc: str) -> Host | None:
-        """The limits of the host of an address; None if there are none."""
-        if not self.options.per_host and not self.options.rate:
-            return None
-        host = self.known.get(netloc)
+    def of(self, netloc: str) -> Host:
+        """The limits of the host of an address; without any, one stands for all."""
+        key = netloc if self.limited else ""
+        host = self.known.get(key)
         if host is None:
-            host = self.known[netloc] = Host(self.options)
+            host = self.known[key] = Host(self.options)
         return host
 
 

@@ -66,8 +66,8 @@ class Options:
             if ":" not in line or "\n" in line or "\r" in line:
                 raise ValueError(f"header {line!r} is not of the form 'Name: value'")
 
-    def handle(self) -> pycurl.Curl:
-        """A handle with everything set that is the same for all pages."""
+    def handle(self, authorities: tuple[int, str] | None) -> pycurl.Curl:
+        """A handle with everything set that is the same for all pages; `authorities` are those of ``authorities()``, asked once for all."""
         curl = pycurl.Curl()
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
@@ -97,21 +97,20 @@ class Options:
             curl.setopt(pycurl.PROXY, self.proxy)
         if self.resolve:
             curl.setopt(pycurl.RESOLVE, list(self.resolve))
-        self.trust(curl)
-        return curl
-
-    def trust(self, curl: pycurl.Curl) -> None:
-        """Whose certificates are believed."""
         if self.insecure:
             curl.setopt(pycurl.SSL_VERIFYPEER, 0)
             curl.setopt(pycurl.SSL_VERIFYHOST, 0)
-            return
+        elif authorities is not None:
+            curl.setopt(*authorities)
+        return curl
+
+    def authorities(self) -> tuple[int, str] | None:
+        """Whose certificates are believed, as libcurl is told; None: those that it knows itself. What the system has is looked up anew."""
         paths = ssl.get_default_verify_paths()  # SSL_CERT_FILE and SSL_CERT_DIR included
         file = self.cacert or paths.cafile
         if file:
-            curl.setopt(pycurl.CAINFO, file)
-        elif paths.capath:
-            curl.setopt(pycurl.CAPATH, paths.capath)
+            return pycurl.CAINFO, file
+        return (pycurl.CAPATH, paths.capath) if paths.capath else None
 
 
 def milliseconds(seconds: float) -> int:

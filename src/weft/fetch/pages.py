@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -29,6 +30,7 @@ class Fetcher:
         self.options = options or Options()
         self.transport = Transport(connections)
         self.hosts = Hosts(self.options)
+        self.authorities = self.options.authorities()
         self.idle: list[pycurl.Curl] = []
         self.met: dict[str, weft.Event] = {}  # https hosts; set once a connection stands
 
@@ -58,47 +60,45 @@ class Fetcher:
 
     def attempt(self, url: str) -> Page | FetchError:
         """``fetch`` with the error returned."""
+        result = self.try_once(url)
         attempts = 1
-        while True:
-            result = self.try_once(url, attempts)
-            pause = pause_before(attempts + 1, result) if attempts <= self.options.retries else None
-            if pause is None:
-                return result
+        while attempts <= self.options.retries and (pause := pause_before(attempts + 1, result)) is not None:
             weft.sleep(pause)
+            result = self.try_once(url)
             attempts += 1
+        if isinstance(result, FetchError):
+            result.attempts = attempts
+            return result
+        return result if attempts == 1 else replace(result, attempts=attempts)
 
-    def try_once(self, url: str, attempts: int) -> Page | FetchError:
+    def try_once(self, url: str) -> Page | FetchError:
         """One attempt, within the limits of its host."""
         began = time.monotonic()
         try:
             parts = parse(url)
-            host = self.hosts.of(parts.netloc)
-            if host is None:
-                return self.meet(url, parts, attempts)
-            with host:
-                return self.meet(url, parts, attempts)
+            with self.hosts.of(parts.netloc):
+                return self.meet(url, parts)
         except FetchError as error:
             error.seconds = error.seconds or time.monotonic() - began
-            error.attempts = attempts
             return error
 
-    def meet(self, url: str, parts: SplitResult, attempts: int) -> Page:
+    def meet(self, url: str, parts: SplitResult) -> Page:
         """One transfer; the first to an https host goes ahead of the others, who then may share its connection."""
         if parts.scheme != "https":
-            return self.transfer(url, attempts)
+            return self.transfer(url)
         met = self.met.get(parts.netloc)
         if met is not None:
             met.wait(PATIENCE)
-            return self.transfer(url, attempts)
+            return self.transfer(url)
         met = self.met[parts.netloc] = weft.Event()
         try:
-            return self.transfer(url, attempts, met)
+            return self.transfer(url, met)
         finally:
             met.set()
 
-    def transfer(self, url: str, attempts: int, met: weft.Event | None = None) -> Page:
+    def transfer(self, url: str, met: weft.Event | None = None) -> Page:
         """One transfer now. `met` is set as soon as its connection stands."""
-        curl = self.idle.pop() if self.idle else self.options.handle()
+        curl = self.idle.pop() if self.idle else self.options.handle(self.authorities)
         body = Body(self.options.keep, self.options.max_size)
         lines: list[bytes] = []
         curl.setopt(pycurl.URL, url.encode())
@@ -116,7 +116,7 @@ class Fetcher:
             name, connect = asked(pycurl.NAMELOOKUP_TIME), asked(pycurl.CONNECT_TIME)
             timing = Timing(name, connect, asked(pycurl.APPCONNECT_TIME), asked(pycurl.STARTTRANSFER_TIME), total)
             status = asked(pycurl.RESPONSE_CODE)
-            return Page(url, asked(pycurl.EFFECTIVE_URL), status, body.size, body.joined(), Headers(lines), timing, attempts)
+            return Page(url, asked(pycurl.EFFECTIVE_URL), status, body.size, body.joined(), Headers(lines), timing)
         finally:
             if met is not None:
                 curl.unsetopt(pycurl.PREREQFUNCTION)

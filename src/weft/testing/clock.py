@@ -70,9 +70,9 @@ def virtual_clock(*, grace: float = 0.01) -> Iterator[VirtualClock]:
     """
     began = core_clock()
     clock = VirtualClock(began, time.time())
-    standard = {id(getattr(time, name)): clock.reading(name) for name in CLOCKS}
+    standard: dict[int, object] = {id(getattr(time, name)): clock.reading(name) for name in CLOCKS}
     set_virtual_clock(began, grace)
-    undo = swap(dict(standard))
+    undo = swap(standard)
     try:
         yield clock
     finally:

@@ -230,9 +230,6 @@ class MemorySocket:
             self._outbox.changed.set()
             self._inbox.changed.set()
 
-    def _real_close(self) -> None:
-        self.close()
-
     def settimeout(self, value: float | None) -> None:
         """As ``socket.settimeout``."""
         if value is not None and value < 0:
