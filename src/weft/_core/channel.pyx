@@ -1,24 +1,21 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, binding=True
 """Channels: tasks hand each other items, and say when there are no more.
 
-Invariants:
+Invariants, beside those of every source:
 - While somebody waits to receive, nothing is stored and nobody waits to send; while somebody waits to send, the store is full.
 - An item is in one place: with its sender, in the store, or with its receiver. A send that raised anything has left it with the sender.
-- Who waits when the channel is closed is woken, and finds CLOSED in place of an item.
+- Who waits when the channel is closed is woken and dismissed.
 """
 
-from collections import deque
-
 from weft._core.schedulers cimport get_scheduler
+from weft._core.source cimport Source
 from weft._core.timers cimport seconds
 from weft._core.waiting cimport Waiter, WaitQueue
 
 from weft._core.errors import ChannelClosed, WouldBlock
 
-cdef object CLOSED = object()
 
-
-cdef class Channel:
+cdef class Channel(Source):
     """A channel between tasks, and between OS threads: ``Channel(capacity)``.
 
     `capacity`: how many items it stores. With 0, the default, ``send`` returns when the item has been received (a rendezvous).
@@ -27,26 +24,18 @@ cdef class Channel:
     """
 
     def __cinit__(self):
-        self.items = deque()
         self.senders = WaitQueue()
-        self.receivers = WaitQueue()
 
     def __init__(self, capacity=0):
         if capacity < 0:
             raise ValueError(f"capacity is {capacity}; it must be 0 or more")
         self.capacity = capacity
 
-    def __class_getitem__(cls, item):
-        return cls
-
     cdef bint offer(self, object item) except -1:
         """Hand `item` over if somebody waits for it or there is room."""
-        cdef Waiter waiter
         if self.closed:
-            raise ChannelClosed(self)
-        waiter = self.receivers.wake_first()
-        if waiter is not None:
-            waiter.value = item
+            raise self.exhausted()
+        if self.hand_over(item):
             return True
         if len(self.items) < self.capacity:
             self.items.append(item)
@@ -54,7 +43,6 @@ cdef class Channel:
         return False
 
     cdef bint attempt(self) except -1:
-        """Put the next item into ``found`` if there is one now."""
         cdef Waiter waiter
         if self.items:
             self.found = self.items.popleft()
@@ -69,25 +57,16 @@ cdef class Channel:
             waiter.value = None
             return True
         if self.closed:
-            raise ChannelClosed(self)
+            raise self.exhausted()
         return False
 
-    cdef object claim(self):
-        """What ``attempt`` found."""
-        item, self.found = self.found, None
-        return item
-
-    cdef object received(self, Waiter waiter):
-        """What a woken receiver was handed."""
-        item, waiter.value = waiter.value, None
-        if item is CLOSED:
-            raise ChannelClosed(self)
-        return item
+    cdef object exhausted(self):
+        return ChannelClosed(self)
 
     cdef int sent(self, Waiter waiter) except -1:
         """A sender was woken: its item was received, or the channel closed."""
-        if waiter.value is CLOSED:
-            raise ChannelClosed(self)
+        if waiter.dismissed:
+            raise self.exhausted()
         return 0
 
     def send(self, item, timeout=None) -> None:
@@ -107,14 +86,9 @@ cdef class Channel:
 
     def receive(self, timeout=None):
         """Take the next item, waiting at most `timeout` seconds (None: as long as it takes). Raises TimeoutError, or ChannelClosed."""
-        cdef Waiter waiter
-        if self.attempt():
-            return self.claim()
-        waiter = Waiter()
-        self.receivers.join(waiter)
-        if not get_scheduler().park(waiter, seconds(timeout), self):
+        if not self.attempt() and not self.await_item(seconds(timeout)):
             raise TimeoutError(f"nobody sent to {self!r} within {timeout} seconds")
-        return self.received(waiter)
+        return self.claim()
 
     def send_nowait(self, item) -> None:
         """Hand `item` over, or raise WouldBlock."""
@@ -131,14 +105,9 @@ cdef class Channel:
 
     def close(self) -> None:
         """Let nothing more in. What is stored can still be received; who waits to send or to receive gets ChannelClosed. From any thread."""
-        cdef Waiter waiter
         self.closed = True
-        for line in (self.senders, self.receivers):
-            while True:
-                waiter = (<WaitQueue>line).wake_first()
-                if waiter is None:
-                    break
-                waiter.value = CLOSED
+        self.senders.dismiss_all()
+        self.takers.dismiss_all()
 
     def __len__(self):
         return len(self.items)
@@ -162,5 +131,5 @@ cdef class Channel:
         self.close()
 
     def __repr__(self):
-        waiting = f"{self.senders.size} sending, {self.receivers.size} receiving"
+        waiting = f"{self.senders.size} sending, {self.takers.size} receiving"
         return f"<weft.Channel at {id(self):#x}{' closed' if self.closed else ''}: {len(self.items)} of {self.capacity} stored, {waiting}>"

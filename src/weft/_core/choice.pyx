@@ -12,9 +12,9 @@ Rules:
 from weft._core.channel cimport Channel
 from weft._core.descriptors cimport number_of
 from weft._core.poller cimport READ, WRITE, Descriptor, is_ready
-from weft._core.queues cimport Store
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
+from weft._core.source cimport Source
 from weft._core.sync cimport Event
 from weft._core.task cimport Task
 from weft._core.timers cimport Timer, monotonic, seconds
@@ -65,41 +65,24 @@ cdef class Case:
         return None
 
 
-cdef class GetCase(Case):
-    cdef Store queue
+cdef class TakeCase(Case):
+    cdef Source source
 
     cdef bint prompt(self):
-        return self.queue.prompt()
+        return self.source.prompt()
 
     cdef bint attempt(self) except -1:
-        return self.queue.attempt()
+        return self.source.attempt()
 
     cdef object claim(self):
-        return self.queue.claim()
+        return self.source.claim()
 
     cdef int join(self, Scheduler scheduler) except -1:
-        self.queue.getters.join(self.waiter)
+        self.source.takers.join(self.waiter)
         return 0
 
     cdef object outcome(self):
-        return self.queue.received(self.waiter)
-
-
-cdef class ReceiveCase(Case):
-    cdef Channel channel
-
-    cdef bint attempt(self) except -1:
-        return self.channel.attempt()
-
-    cdef object claim(self):
-        return self.channel.claim()
-
-    cdef int join(self, Scheduler scheduler) except -1:
-        self.channel.receivers.join(self.waiter)
-        return 0
-
-    cdef object outcome(self):
-        return self.channel.received(self.waiter)
+        return self.source.received(self.waiter)
 
 
 cdef class SendCase(Case):
@@ -243,21 +226,16 @@ cdef class after:
 
 cdef Case case_of(object given):
     """What `given` stands for."""
-    cdef GetCase get
-    cdef ReceiveCase receive
+    cdef TakeCase take
     cdef SendCase send
     cdef EventCase event
     cdef TaskCase task
     cdef DescriptorCase descriptor
     cdef AlarmCase alarm
-    if isinstance(given, Channel):
-        receive = ReceiveCase()
-        receive.channel = given
-        return receive
-    if isinstance(given, Store):
-        get = GetCase()
-        get.queue = given
-        return get
+    if isinstance(given, Source):
+        take = TakeCase()
+        take.source = given
+        return take
     if isinstance(given, sending):
         send = SendCase()
         send.channel = (<sending>given).channel

@@ -1,20 +1,12 @@
-from weft._core.waiting cimport Waiter, WaitQueue
+from weft._core.source cimport Source
+from weft._core.waiting cimport WaitQueue
 
 
-cdef class Store:
-    cdef object items
-    cdef WaitQueue getters
+cdef class Store(Source):
     cdef readonly bint is_shutdown
-    cdef object __weakref__
     cdef int keep(self, object item) except -1
     cdef object fetch(self)
-    cdef bint hand_over(self, object item) except -1
     cdef int refill(self) except -1
-    cdef object found
-    cdef bint prompt(self)
-    cdef bint attempt(self) except -1
-    cdef object claim(self)
-    cdef object received(self, Waiter waiter)
     cdef object take(self, double seconds)
 
 

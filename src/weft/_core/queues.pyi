@@ -1,9 +1,10 @@
-from typing import Any, Generic, Self, TypeVar
+from typing import TypeVar
+
+from weft._core.source import Source
 
 _T = TypeVar("_T")
 
-class Store(Generic[_T]):
-    def __class_getitem__(cls, item: Any) -> type[Self]: ...
+class Store(Source[_T]):
     @property
     def is_shutdown(self) -> bool: ...
     def get(self, block: bool = True, timeout: float | None = None) -> _T: ...

@@ -1,19 +1,17 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, binding=True
 """Queues with the names and the semantics of ``queue``.
 
-Invariants:
-- An item goes straight to the first who waits for one; only with nobody waiting is it stored.
-- An item that was handed to a waiter is returned by its ``get``, even if its timeout came too: nothing is lost.
+Invariants, beside those of every source:
 - While somebody waits to put, the queue is full; whoever takes an item moves the first of those items in.
-- After ``shutdown`` nothing goes in; who waits is woken, and finds CLOSED where an item would be.
+- After ``shutdown`` nothing goes in; who waits is woken and dismissed.
 - A PriorityQueue compares items, which may run Python code: it does so under a lock of its own.
 - ``SimpleQueue.put`` runs no Python code: a finalizer or a signal handler may call it, and so may any OS thread.
 """
 
 from heapq import heappop, heappush
-from collections import deque
 
 from weft._core.schedulers cimport get_scheduler
+from weft._core.source cimport Source
 from weft._core.sync cimport Lock
 from weft._core.waiting cimport Waiter, WaitQueue
 
@@ -22,7 +20,6 @@ import _queue
 from weft._core.errors import ShutDown
 
 cdef object Empty = _queue.Empty
-cdef object CLOSED = object()
 
 
 cdef double patience(bint block, object timeout) except? -2:
@@ -38,15 +35,8 @@ cdef double patience(bint block, object timeout) except? -2:
     return value
 
 
-cdef class Store:
-    """What every queue here has: items, and those who wait for one."""
-
-    def __cinit__(self):
-        self.items = deque()
-        self.getters = WaitQueue()
-
-    def __class_getitem__(cls, item):
-        return cls
+cdef class Store(Source):
+    """What every queue here has."""
 
     cdef int keep(self, object item) except -1:
         """Store `item`."""
@@ -57,24 +47,11 @@ cdef class Store:
         """Take the next item out of the store."""
         return self.items.popleft()
 
-    cdef bint hand_over(self, object item) except -1:
-        """Give `item` to the first who waits for one; False if nobody does."""
-        cdef Waiter waiter = self.getters.wake_first()
-        if waiter is None:
-            return False
-        waiter.value = item
-        return True
-
     cdef int refill(self) except -1:
         """An item was taken from the store."""
         return 0
 
-    cdef bint prompt(self):
-        """Whether ``attempt`` lets nobody else run now."""
-        return True
-
     cdef bint attempt(self) except -1:
-        """Put the next item into ``found`` if there is one now. Raises ShutDown if there never will be one."""
         if self.items:
             self.found = self.fetch()
             self.refill()
@@ -83,30 +60,18 @@ cdef class Store:
             raise ShutDown
         return False
 
-    cdef object claim(self):
-        """What ``attempt`` found."""
-        item, self.found = self.found, None
-        return item
-
-    cdef object received(self, Waiter waiter):
-        """What a woken getter was handed."""
-        item, waiter.value = waiter.value, None
-        if item is CLOSED:
-            raise ShutDown
-        return item
+    cdef object exhausted(self):
+        return ShutDown()
 
     cdef object take(self, double seconds):
-        cdef Waiter waiter
         if self.attempt():
             return self.claim()
         if seconds == 0:
             get_scheduler().give_way()  # a task that asks again and again starves nobody
             raise Empty
-        waiter = Waiter()
-        self.getters.join(waiter)
-        if not get_scheduler().park(waiter, seconds, self):
+        if not self.await_item(seconds):
             raise Empty
-        return self.received(waiter)
+        return self.claim()
 
     def get(self, bint block=True, timeout=None):
         """Take the first item, waiting at most `timeout` seconds (None: as long as it takes). Raises ``queue.Empty``."""
@@ -170,7 +135,7 @@ cdef class Queue(Store):
         self.putters.join(waiter)
         if not get_scheduler().park(waiter, seconds, self):
             return 0
-        if waiter.value is CLOSED:
+        if waiter.dismissed:
             raise ShutDown
         return 1
 
@@ -216,22 +181,17 @@ cdef class Queue(Store):
 
         What was waiting is woken; from 3.13, ``queue.ShutDown`` is the error.
         """
-        cdef Waiter waiter
         self.is_shutdown = True
         if immediate:
             self.unfinished_tasks = max(self.unfinished_tasks - <Py_ssize_t>len(self.items), 0)
             self.items.clear()
             if self.unfinished_tasks == 0:
                 self.joiners.wake_all()
-        for line in (self.getters, self.putters):
-            while True:
-                waiter = (<WaitQueue>line).wake_first()
-                if waiter is None:
-                    break
-                waiter.value = CLOSED
+        self.takers.dismiss_all()
+        self.putters.dismiss_all()
 
     def __repr__(self):
-        return f"<weft.{type(self).__name__} at {id(self):#x}: {len(self.items)} items, {self.getters.size} getting, {self.putters.size} putting>"
+        return f"<weft.{type(self).__name__} at {id(self):#x}: {len(self.items)} items, {self.takers.size} getting, {self.putters.size} putting>"
 
 
 cdef class LifoQueue(Queue):
@@ -282,8 +242,8 @@ cdef class PriorityQueue(Queue):
                 item < self.items[0]  # what cannot be compared is refused here, not when there is room for it
             if not Queue.accept(self, item):
                 return False
-            if self.items and self.getters.head != NULL:  # somebody came while the items were compared
-                waiter = self.getters.wake_first()
+            if self.items and self.takers.head != NULL:  # somebody came while the items were compared
+                waiter = self.takers.wake_first()
                 if waiter is not None:
                     waiter.value = self.fetch()
             return True

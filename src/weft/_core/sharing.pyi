@@ -4,10 +4,9 @@ from types import TracebackType
 from typing import Any
 
 from weft._core.task import Task
+from weft._core.waiting import Awaited
 
-class Shared:
-    @property
-    def waiters(self) -> list[Task[Any]]: ...
+class Shared(Awaited): ...
 
 class Held:
     def __enter__(self) -> None: ...

@@ -9,26 +9,15 @@ Invariants:
 
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport seconds
-from weft._core.waiting cimport Waiter, WaitQueue
+from weft._core.waiting cimport Awaited, Waiter
 
 import threading
 
 from weft._core.sync import Condition, Lock
 
 
-cdef class Shared:
+cdef class Shared(Awaited):
     """A lock with one line; subclasses say who may come in."""
-
-    cdef WaitQueue line
-    cdef object __weakref__
-
-    def __cinit__(self):
-        self.line = WaitQueue()
-
-    @property
-    def waiters(self) -> list:
-        """The tasks that wait, the first first."""
-        return self.line.tasks()
 
     cdef bint let_in(self, Waiter waiter) except -1:
         """Wake `waiter`, the first of the line, if it may come in now, and note that it holds the lock."""

@@ -1,16 +1,12 @@
-from weft._core.waiting cimport WaitQueue
+from weft._core.waiting cimport Awaited
 
 
-cdef class Lock:
+cdef class Lock(Awaited):
     cdef bint held
     cdef object holder
-    cdef WaitQueue line
-    cdef object __weakref__
     cdef bint take(self, double seconds) except -1
     cdef int give(self) except -1
 
 
-cdef class Event:
+cdef class Event(Awaited):
     cdef bint flag
-    cdef WaitQueue line
-    cdef object __weakref__

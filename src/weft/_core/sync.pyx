@@ -15,7 +15,7 @@ from weft._core.fiber cimport Fiber
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
-from weft._core.waiting cimport Waiter, WaitQueue
+from weft._core.waiting cimport Awaited, Waiter, WaitQueue
 
 import _thread
 
@@ -59,11 +59,8 @@ cdef double patience(object timeout) except? -2:
 
 
 @cython.final
-cdef class Lock:
+cdef class Lock(Awaited):
     """A lock that parks the task: ``threading.Lock``."""
-
-    def __cinit__(self):
-        self.line = WaitQueue()
 
     def __init__(self):
         """No arguments."""
@@ -103,11 +100,6 @@ cdef class Lock:
         """The task that took it, or None. Another may release it."""
         return self.holder
 
-    @property
-    def waiters(self) -> list:
-        """The tasks that wait, the first first."""
-        return self.line.tasks()
-
     def __enter__(self):
         return self.take(-1)
 
@@ -123,16 +115,11 @@ cdef class Lock:
         return f"<{'locked' if self.held else 'unlocked'} weft.Lock object at {id(self):#x}, {self.line.size} waiting>"
 
 
-cdef class RLock:
+cdef class RLock(Awaited):
     """A lock that its owner may take again: ``threading.RLock``. The owner is a task."""
 
     cdef Fiber holder
     cdef Py_ssize_t count
-    cdef WaitQueue line
-    cdef object __weakref__
-
-    def __cinit__(self):
-        self.line = WaitQueue()
 
     cdef bint take(self, double seconds) except -1:
         cdef Scheduler scheduler = get_scheduler()
@@ -175,11 +162,6 @@ cdef class RLock:
         """The task that holds it, or None."""
         return self.holder
 
-    @property
-    def waiters(self) -> list:
-        """The tasks that wait, the first first."""
-        return self.line.tasks()
-
     def __enter__(self):
         return self.take(-1)
 
@@ -214,18 +196,15 @@ cdef class RLock:
         return f"<locked weft.RLock object owner={self.holder} count={self.count} at {id(self):#x}, {self.line.size} waiting>"
 
 
-cdef class Semaphore:
+cdef class Semaphore(Awaited):
     """A number of permits: ``threading.Semaphore``."""
 
     cdef Py_ssize_t value
-    cdef WaitQueue line
-    cdef object __weakref__
 
     def __init__(self, value=1):
         if value < 0:
             raise ValueError("semaphore initial value must be >= 0")
         self.value = value
-        self.line = WaitQueue()
 
     def acquire(self, bint blocking=True, timeout=None) -> bool:
         """Take a permit, waiting at most `timeout` seconds (None: as long as it takes). True if it was taken."""
@@ -249,11 +228,6 @@ cdef class Semaphore:
             count -= 1
         self.value += count
         return 0
-
-    @property
-    def waiters(self) -> list:
-        """The tasks that wait, the first first."""
-        return self.line.tasks()
 
     def __enter__(self):
         return self.acquire()
@@ -284,11 +258,8 @@ cdef class BoundedSemaphore(Semaphore):
         self.give(count)
 
 
-cdef class Event:
+cdef class Event(Awaited):
     """A flag that tasks wait for: ``threading.Event``."""
-
-    def __cinit__(self):
-        self.line = WaitQueue()
 
     def is_set(self) -> bool:
         """True while the flag is set."""
@@ -310,11 +281,6 @@ cdef class Event:
         cdef double seconds = patience(timeout)
         return seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
 
-    @property
-    def waiters(self) -> list:
-        """The tasks that wait, the first first."""
-        return self.line.tasks()
-
     def _at_fork_reinit(self):
         self.line = WaitQueue()
 
@@ -322,20 +288,17 @@ cdef class Event:
         return f"<weft.Event at {id(self):#x}: {'set' if self.flag else 'unset'}>"
 
 
-cdef class Condition:
+cdef class Condition(Awaited):
     """A condition variable: ``threading.Condition``."""
 
     cdef object lock
-    cdef WaitQueue line
     cdef readonly object acquire
     cdef readonly object release
-    cdef object __weakref__
 
     def __init__(self, lock=None):
         self.lock = RLock() if lock is None else lock
         self.acquire = self.lock.acquire
         self.release = self.lock.release
-        self.line = WaitQueue()
 
     def __enter__(self):
         return self.lock.__enter__()
@@ -413,11 +376,6 @@ cdef class Condition:
     def notify_all(self) -> None:
         """Wake everybody who waits."""
         self.notify(self.line.size)
-
-    @property
-    def waiters(self) -> list:
-        """The tasks that wait, the first first."""
-        return self.line.tasks()
 
     def __repr__(self):
         return f"<weft.Condition({self.lock!r}), {self.line.size} waiting>"

@@ -12,6 +12,7 @@ cdef class Waiter:
     cdef bint parked
     cdef bint woken
     cdef bint gone
+    cdef bint dismissed
     cdef bint wake(self) noexcept
     cdef void leave(self) noexcept
     cdef void unlink(self) noexcept
@@ -26,4 +27,10 @@ cdef class WaitQueue:
     cdef Waiter wake_first(self)
     cdef bint wake_one(self)
     cdef int wake_all(self) except -1
+    cdef void dismiss_all(self)
     cdef list tasks(self)
+
+
+cdef class Awaited:
+    cdef WaitQueue line
+    cdef object __weakref__

@@ -1,4 +1,6 @@
-from typing import final
+from typing import Any, final
+
+from weft._core.task import Task
 
 @final
 class Waiter: ...
@@ -7,3 +9,7 @@ class Waiter: ...
 class WaitQueue:
     @property
     def size(self) -> int: ...
+
+class Awaited:
+    @property
+    def waiters(self) -> list[Task[Any]]: ...

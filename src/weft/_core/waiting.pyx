@@ -112,6 +112,13 @@ cdef class WaitQueue:
             pass
         return 0
 
+    cdef void dismiss_all(self):
+        """Wake everybody, and tell each that what it waits for will not come."""
+        cdef Waiter waiter = self.wake_first()
+        while waiter is not None:
+            waiter.dismissed = True
+            waiter = self.wake_first()
+
     cdef list tasks(self):
         """The tasks in the line, the first first: for people."""
         cdef Waiter waiter
@@ -124,3 +131,15 @@ cdef class WaitQueue:
             if fiber is not None:
                 found.append(fiber)
         return found
+
+
+cdef class Awaited:
+    """Something that tasks stand in one line for."""
+
+    def __cinit__(self):
+        self.line = WaitQueue()
+
+    @property
+    def waiters(self) -> list:
+        """The tasks that wait, the first first."""
+        return self.line.tasks()

@@ -1,0 +1,15 @@
+from weft._core.waiting cimport Waiter, WaitQueue
+
+
+cdef class Source:
+    cdef object items
+    cdef object found
+    cdef WaitQueue takers
+    cdef object __weakref__
+    cdef bint hand_over(self, object item) except -1
+    cdef bint prompt(self)
+    cdef bint attempt(self) except -1
+    cdef object claim(self)
+    cdef object exhausted(self)
+    cdef object received(self, Waiter waiter)
+    cdef bint await_item(self, double seconds) except -1
