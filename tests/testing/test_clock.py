@@ -41,6 +41,16 @@ def test_the_standard_clocks_follow() -> None:
     assert abs(time.time() - before[0]) < 30
 
 
+def test_what_was_slept_is_exact() -> None:
+    for _ in range(20):
+        with virtual_clock() as clock:
+            before = time.monotonic()
+            weft.sleep(3600)
+            assert time.monotonic() - before == clock.elapsed == 3600
+            weft.sleep(0.1)
+            assert clock.elapsed == 3600.1
+
+
 def test_time_stands_still_while_a_task_runs() -> None:
     with virtual_clock() as clock:
         for _ in range(1000):

@@ -28,6 +28,7 @@ cdef class Fiber(Runnable):
     cdef object loop
     cdef int run(self) except -1
     cdef int interrupt(self, object exception) except -1
+    cdef bint interrupted(self) noexcept
     cdef void give_up(self) noexcept
     cdef void resume(self) noexcept
     cdef void update(self) noexcept

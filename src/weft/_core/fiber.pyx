@@ -5,7 +5,7 @@ Invariants:
 - ``cancelling`` says whether the next wait raises Cancelled: the fiber was cancelled as a whole (``doomed``), or a scope that it is in was,
   with no shield between. ``limit`` is the earliest deadline of those scopes. ``update`` computes both anew after any change.
 - A deadline that has come is decided in that moment: its scopes are cancelled then, even if they are given more time before the fiber runs.
-- Nothing here runs Python code: another thread, a signal handler or a finalizer may interrupt.
+- Nothing here runs Python code (but the hook of a countdown, in tests): another thread, a signal handler or a finalizer may interrupt.
 """
 
 from cpython.object cimport PyObject
@@ -14,6 +14,9 @@ from libc.math cimport INFINITY
 from weft._core.runqueue cimport Runnable
 from weft._core.scope cimport Scope
 from weft._core.timers cimport monotonic
+
+
+cdef object countdown_hook = None
 
 
 cdef class Fiber(Runnable):
@@ -56,6 +59,19 @@ cdef class Fiber(Runnable):
         self.give_up()
         return 0
 
+    cdef bint interrupted(self) noexcept:
+        """Whether it must not wait now: it is cancelled, or there is something to raise in it. Asked before each wait."""
+        cdef double now
+        if self.countdown:
+            self.countdown -= 1
+            if self.countdown == 0:
+                countdown_hook(self)
+        if self.limit < INFINITY:
+            now = monotonic()
+            if self.limit <= now:
+                self.expire(now)
+        return self.cancelling or self.pending is not None
+
     cdef void update(self) noexcept:
         """Something about the scopes has changed."""
         cdef Scope scope = self.scope
@@ -90,3 +106,15 @@ cdef class Fiber(Runnable):
         self.update()
         if self.cancelling:
             self.give_up()
+
+
+def set_countdown(Fiber fiber not None, int waits, hook) -> None:
+    """Call ``hook(fiber)`` when `fiber` is about to wait for the `waits`-th time from now: for tests. 0 for never."""
+    global countdown_hook
+    countdown_hook = hook
+    fiber.countdown = waits
+
+
+def countdown_of(Fiber fiber not None) -> int:
+    """How many waits are left until the hook is called."""
+    return fiber.countdown

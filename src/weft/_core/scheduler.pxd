@@ -33,7 +33,6 @@ cdef class Scheduler:
     cdef int give_way(self) except -1
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1
     cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1
-    cdef bint interrupted(self, Fiber fiber) noexcept
     cdef int deliver(self, Fiber fiber, Waiter waiter) except -1
     cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1
     cdef int leave(self, Fiber fiber) noexcept

@@ -30,7 +30,6 @@ from weft._core.greenlets cimport (
     PyCFunction_NewEx,
     PyGreenlet,
     PyGreenlet_GetCurrent,
-    PyGreenlet_GetParent,
     PyGreenlet_Import,
     PyExc_GreenletExit,
     PyMethodDef,
@@ -74,7 +73,6 @@ cdef object main_type = None
 cdef object loop_setter = None
 cdef object find_deadlock = None
 cdef object others_run = None
-cdef object countdown_hook = None
 
 
 cdef PyObject *work(PyObject *scheduler, PyObject *_) except NULL:
@@ -145,7 +143,7 @@ cdef class Scheduler:
         cdef int outcome
         if waiter is not None and waiter.woken:
             return 1
-        if self.interrupted(fiber):
+        if fiber.interrupted():
             return self.deliver(fiber, waiter)
         if fiber.signalled and self.handle_signals(fiber, waiter):
             return 1
@@ -187,19 +185,6 @@ cdef class Scheduler:
                 if waiter is not None:
                     waiter.leave()
                 return 0
-
-    cdef bint interrupted(self, Fiber fiber) noexcept:
-        """Whether the current fiber must not wait: it is cancelled, or there is something to raise in it."""
-        cdef double now
-        if fiber.countdown:
-            fiber.countdown -= 1
-            if fiber.countdown == 0:
-                countdown_hook(fiber)
-        if fiber.limit < INFINITY:
-            now = monotonic()
-            if fiber.limit <= now:
-                fiber.expire(now)
-        return fiber.cancelling or fiber.pending is not None
 
     cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1:
         try:
@@ -244,7 +229,7 @@ cdef class Scheduler:
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
         cdef int outcome
-        if self.interrupted(fiber):
+        if fiber.interrupted():
             return self.deliver(fiber, None)
         fiber.state = READY
         self.ready.push(fiber)
@@ -252,7 +237,7 @@ cdef class Scheduler:
         fiber.state = RUNNING
         if outcome < 0:
             return -1
-        if self.interrupted(fiber):
+        if fiber.interrupted():
             return self.deliver(fiber, None)
         if fiber.signalled:
             self.handle_signals(fiber, None)
@@ -459,8 +444,8 @@ cdef class Scheduler:
             pass
         return 0
 
-    def start(self, bint on_main_thread):
-        """Make what belongs to the thread: the door, the main fiber, and the launcher at the base."""
+    def start(self, bint on_main_thread, base):
+        """Make what belongs to the thread: the door, the main fiber, and the launcher at the greenlet `base`."""
         cdef Fiber main = main_type()
         self.ready.open()
         self.poller.open(self.ready.inner)
@@ -472,7 +457,7 @@ cdef class Scheduler:
         cdef PyGreenlet *creator = PyGreenlet_GetCurrent()
         self.creator = <object><PyObject *>creator
         Py_DECREF(self.creator)
-        self.launcher = new_greenlet(self.launch, base_greenlet())
+        self.launcher = new_greenlet(self.launch, base)
         checked(weft_switch(<PyGreenlet *><PyObject *>self.launcher))
         self.creator = None
 
@@ -500,20 +485,6 @@ cdef class Scheduler:
         return 0
 
 
-cdef object base_greenlet():
-    """The greenlet of this thread that has no parent."""
-    cdef PyGreenlet *greenlet = PyGreenlet_GetCurrent()
-    cdef PyGreenlet *parent
-    while True:
-        parent = PyGreenlet_GetParent(greenlet)
-        if parent == NULL:
-            base = <object><PyObject *>greenlet
-            Py_DECREF(base)
-            return base
-        Py_DECREF(<object><PyObject *>greenlet)
-        greenlet = parent
-
-
 def set_main_type(kind):
     """What the main fiber of a thread is made of."""
     global main_type
@@ -534,15 +505,3 @@ def set_loop_setter(setter):
     """Who tells asyncio which event loop runs: ``setter(loop)``, a function of C that runs no Python code."""
     global loop_setter
     loop_setter = setter
-
-
-def set_countdown(Fiber fiber not None, int waits, hook) -> None:
-    """Call ``hook(fiber)`` when `fiber` is about to wait for the `waits`-th time from now: for tests. 0 for never."""
-    global countdown_hook
-    countdown_hook = hook
-    fiber.countdown = waits
-
-
-def countdown_of(Fiber fiber not None) -> int:
-    """How many waits are left until the hook is called."""
-    return fiber.countdown

@@ -7,8 +7,9 @@ Invariants:
 """
 
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from weft._core.fiber cimport Fiber
+from weft._core.greenlets cimport PyGreenlet, PyGreenlet_GetCurrent, PyGreenlet_GetParent, PyGreenlet_Import
 from weft._core.poller cimport make_poller
 from weft._core.runqueue cimport RunQueue
 from weft._core.scheduler cimport Scheduler
@@ -27,6 +28,8 @@ cdef extern from "thread.h":
 
 cdef extern from "Python.h":
     PyObject *PyThreadState_GetDict()
+
+PyGreenlet_Import()
 
 cdef list schedulers = []
 cdef list abandoned = []  # what a fork left in the child of other fibers' stacks: kept, so that nothing of theirs runs there
@@ -65,8 +68,22 @@ cdef Scheduler make_scheduler():
     state["weft"] = anchor
     weft_set_scheduler(<void *>scheduler)
     schedulers.append(scheduler)
-    scheduler.start(_thread.get_ident() == main_thread)
+    scheduler.start(_thread.get_ident() == main_thread, base_greenlet())
     return scheduler
+
+
+cdef object base_greenlet():
+    """The greenlet of this thread that has no parent."""
+    cdef PyGreenlet *greenlet = PyGreenlet_GetCurrent()
+    cdef PyGreenlet *parent
+    while True:
+        parent = PyGreenlet_GetParent(greenlet)
+        if parent == NULL:
+            base = <object><PyObject *>greenlet
+            Py_DECREF(base)
+            return base
+        Py_DECREF(<object><PyObject *>greenlet)
+        greenlet = parent
 
 
 def end_process():

@@ -1,5 +1,6 @@
 """A virtual clock: time stands still while a task can run, and jumps to the next deadline when all are parked."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +27,8 @@ class VirtualClock:
 
     @property
     def elapsed(self) -> float:
-        """Virtual seconds since the clock was started."""
-        return self.monotonic() - self.began
+        """Virtual seconds since the clock was started, to the nanosecond: after a sleep of 0.1 it is 0.1, not 0.0999999999."""
+        return round(self.monotonic() - self.began, 9)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward by so many seconds; who is due by then runs when the caller waits next."""
@@ -68,7 +69,7 @@ def virtual_clock(*, grace: float = 0.01) -> Iterator[VirtualClock]:
     ``time.monotonic`` and their kin wherever they were imported. Before each jump `grace` real seconds are left to real descriptors
     and threads, if any are waited for.
     """
-    began = core_clock()
+    began = math.ceil(core_clock())  # a whole number: differences of whole seconds are exact
     clock = VirtualClock(began, time.time())
     standard: dict[int, object] = {id(getattr(time, name)): clock.reading(name) for name in CLOCKS}
     set_virtual_clock(began, grace)

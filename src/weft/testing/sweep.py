@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from weft._core.fiber import Fiber
-from weft._core.scheduler import countdown_of, set_countdown
+from weft._core.fiber import Fiber, countdown_of, set_countdown
 from weft._core.task import Task, spawn
 
 __all__ = ["cancel_everywhere"]
