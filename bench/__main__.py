@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import echo, hopping, memory, spawning, switching, toolkit
+from bench import echo, fetch, fetch_cpu, hopping, memory, spawning, switching, toolkit
 from bench.work import Work
 
 WORKS: dict[str, Work] = {
@@ -24,14 +24,17 @@ WORKS: dict[str, Work] = {
     "memory": memory.WORK,
     "echo": echo.WORK,
     "toolkit": toolkit.WORK,
+    "fetch": fetch.WORK,
+    "fetch_cpu": fetch_cpu.WORK,
 }
 BUILT_IN = {"asyncio", "C"}
+PROGRAMS = {"go", "curl", "wget2"}
 Rows = dict[tuple[str, int], dict[str, list[float]]]
 
 
 def present(peer: str) -> bool:
-    if peer == "go":
-        return shutil.which("go") is not None
+    if peer in PROGRAMS:
+        return shutil.which(peer) is not None
     return peer in BUILT_IN or importlib.util.find_spec(peer) is not None
 
 

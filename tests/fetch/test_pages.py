@@ -131,7 +131,7 @@ def test_headers_and_timing(site: str) -> None:
     assert page.headers["X-Twice"] == "1, 2"
     assert page.headers.all("x-twice") == ["1", "2"]
     assert "location" not in page.headers  # that was the redirect's
-    assert any(line.startswith(b"Location") for line in page.headers.lines)
+    assert any(line.startswith(b"Location") for line in page.headers.raw.splitlines())
     assert page.headers.get("missing") is None
     timing = page.timing
     assert 0 <= timing.connect <= timing.first_byte <= timing.total == page.seconds
@@ -188,3 +188,11 @@ def test_an_option_that_makes_no_sense() -> None:
             fetch.get("http://localhost/", **options)
     with pytest.raises(TypeError, match="unknown"):
         fetch.get("http://localhost/", unknown=1)
+
+
+def test_pages_of_a_secure_host_at_once(secure_site: str, certificate: Certificate) -> None:
+    """It does not speak HTTP/2: each page takes a connection of its own, at once."""
+    began = time.monotonic()
+    pages = list(fetch.fetch_all([f"{secure_site}/slow/0.3"] * 30, cacert=str(certificate.authority)))
+    assert [page.status for page in pages if isinstance(page, fetch.Page)] == [200] * 30
+    assert time.monotonic() - began < 5  # one by one: 9

@@ -14,7 +14,7 @@ from weft.cli.fetch import compared
 from weft.cli.table import Tally, bars
 from weft.demo import certificate
 from weft.demo.site import PAGES, SLOWEST
-from weft.fetch import Headers, Options, Page, Timing
+from weft.fetch import Options, Page
 
 __all__ = ["command"]
 
@@ -78,7 +78,7 @@ def blocking(urls: list[str], authority: str) -> int:
                 tally.totals(rest[0])
             else:
                 status, size, seconds, url = rest
-                tally.add(Page(url, url, status, size, b"", Headers([]), Timing(0, 0, 0, 0, seconds)))
+                tally.add(Page(url, url, status, size, b"", b"", (0.0, 0.0, 0.0, 0.0, seconds)))
     if process.returncode:
         raise click.ClickException("the blocking program failed; its words stand above")
     bars(times["one by one"], times["at once"], tally.slowest)

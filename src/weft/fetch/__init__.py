@@ -9,8 +9,9 @@ Each page is a task with a plain blocking call; libcurl is the transport, driven
 """
 
 from weft.fetch.errors import FetchError
+from weft.fetch.headers import Headers, Timing
 from weft.fetch.options import Options
-from weft.fetch.page import Headers, Page, Timing
+from weft.fetch.page import Page
 from weft.fetch.pages import Fetcher, fetch_all, get
 
 __all__ = ["FetchError", "Fetcher", "Headers", "Options", "Page", "Timing", "fetch_all", "get"]

@@ -18,3 +18,8 @@ class FetchError(WeftError, OSError):
         self.code = code
         self.seconds = seconds
         self.attempts = 1
+
+    def tried(self, attempts: int) -> "FetchError":
+        """The same after so many attempts."""
+        self.attempts = attempts
+        return self

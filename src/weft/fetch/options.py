@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import pycurl
 
+from weft.fetch.libcurl import Handle, Share
+
 __all__ = ["Options"]
 
 REDIRECTS = 20
@@ -66,15 +68,17 @@ class Options:
             if ":" not in line or "\n" in line or "\r" in line:
                 raise ValueError(f"header {line!r} is not of the form 'Name: value'")
 
-    def handle(self, authorities: tuple[int, str] | None) -> pycurl.Curl:
+    def handle(self, authorities: tuple[int, str] | None, share: Share) -> Handle:
         """A handle with everything set that is the same for all pages; `authorities` are those of ``authorities()``, asked once for all."""
-        curl = pycurl.Curl()
+        curl = Handle()
+        curl.setopt(pycurl.SHARE, share)
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.FOLLOWLOCATION, 1)
         curl.setopt(pycurl.MAXREDIRS, REDIRECTS)
         curl.setopt(pycurl.ACCEPT_ENCODING, "")
+        curl.setopt(pycurl.PIPEWAIT, 1)  # share a connection that has only just been made
         curl.setopt(pycurl.USERAGENT, self.user_agent)
         curl.setopt(pycurl.TIMEOUT_MS, milliseconds(self.timeout))
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, milliseconds(self.connect_timeout))

@@ -2,23 +2,24 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import pycurl
 
 import weft
-from weft.fetch.callbacks import Bell, Body
+from weft.fetch.address import plain
 from weft.fetch.errors import FetchError
+from weft.fetch.libcurl import Handle, Share
 from weft.fetch.manners import Hosts, pause_before
 from weft.fetch.options import REDIRECTS, Options
-from weft.fetch.page import Headers, Page, Timing
+from weft.fetch.page import Page
 from weft.fetch.transport import Transport
 
 __all__ = ["Fetcher", "fetch_all", "get"]
 
 PATIENCE = 1.0  # seconds that pages of an https host wait for its first connection: if it speaks HTTP/2, they share it, as with curl -Z
+REMEMBERED = 10_000  # https hosts
 SCHEMES = ("http", "https")
 
 
@@ -31,14 +32,14 @@ class Fetcher:
         self.transport = Transport(connections)
         self.hosts = Hosts(self.options)
         self.authorities = self.options.authorities()
-        self.idle: list[pycurl.Curl] = []
+        self.share = Share(cookies=False)
+        self.idle: list[Handle] = []
         self.met: dict[str, weft.Event] = {}  # https hosts; set once a connection stands
 
     def close(self) -> None:
         """Close every connection."""
-        for curl in self.idle:
-            curl.close()
         self.transport.close()
+        self.idle.clear()
 
     def __enter__(self) -> "Fetcher":
         return self
@@ -61,70 +62,66 @@ class Fetcher:
     def attempt(self, url: str) -> Page | FetchError:
         """``fetch`` with the error returned."""
         result = self.try_once(url)
+        if not self.options.retries:
+            return result
         attempts = 1
         while attempts <= self.options.retries and (pause := pause_before(attempts + 1, result)) is not None:
             weft.sleep(pause)
             result = self.try_once(url)
             attempts += 1
-        if isinstance(result, FetchError):
-            result.attempts = attempts
-            return result
-        return result if attempts == 1 else replace(result, attempts=attempts)
+        return result.tried(attempts)
 
     def try_once(self, url: str) -> Page | FetchError:
         """One attempt, within the limits of its host."""
         began = time.monotonic()
         try:
-            parts = parse(url)
-            with self.hosts.of(parts.netloc):
-                return self.meet(url, parts)
+            scheme, authority = plain(url) or parse(url)
+            if self.hosts.limited:
+                with self.hosts.of(authority):
+                    return self.meet(url, scheme, authority)
+            return self.meet(url, scheme, authority)
         except FetchError as error:
             error.seconds = error.seconds or time.monotonic() - began
             return error
 
-    def meet(self, url: str, parts: SplitResult) -> Page:
-        """One transfer; the first to an https host goes ahead of the others, who then may share its connection."""
-        if parts.scheme != "https":
-            return self.transfer(url)
-        met = self.met.get(parts.netloc)
+    def meet(self, url: str, scheme: str, authority: str) -> Page:
+        """One transfer; the first to an https host goes ahead of the others, who then may share its connection.
+
+        (libcurl's own way, CURLOPT_PIPEWAIT, lets them wait for the whole first page where the server does not speak HTTP/2.)
+        """
+        if scheme == "http":
+            return self.transfer(url, scheme, authority)
+        met = self.met.get(authority)
         if met is not None:
-            met.wait(PATIENCE)
-            return self.transfer(url)
-        met = self.met[parts.netloc] = weft.Event()
+            if not met.is_set():
+                met.wait(PATIENCE)
+            return self.transfer(url, scheme, authority)
+        if len(self.met) >= REMEMBERED:
+            self.met = {name: event for name, event in self.met.items() if not event.is_set()}
+        met = self.met[authority] = weft.Event()
         try:
-            return self.transfer(url, met)
+            return self.transfer(url, scheme, authority, met)
         finally:
             met.set()
 
-    def transfer(self, url: str, met: weft.Event | None = None) -> Page:
+    def transfer(self, url: str, scheme: str, authority: str, met: weft.Event | None = None) -> Page:
         """One transfer now. `met` is set as soon as its connection stands."""
-        curl = self.idle.pop() if self.idle else self.options.handle(self.authorities)
-        body = Body(self.options.keep, self.options.max_size)
-        lines: list[bytes] = []
-        curl.setopt(pycurl.URL, url.encode())
-        curl.setopt(pycurl.WRITEFUNCTION, body.write)
-        curl.setopt(pycurl.HEADERFUNCTION, lines.append)
-        if met is not None:
-            curl.setopt(pycurl.PREREQFUNCTION, Bell(met).stands)
+        curl = self.idle.pop() if self.idle else self.options.handle(self.authorities, self.share)
         try:
-            code, words = self.transport.perform(curl)
-            asked = curl.getinfo
-            total = asked(pycurl.TOTAL_TIME)
-            if code:
-                reason = f"larger than {self.options.max_size:,} bytes" if body.too_large else describe(code, words, self.options)
-                raise FetchError(url, reason, code, total)
-            name, connect = asked(pycurl.NAMELOOKUP_TIME), asked(pycurl.CONNECT_TIME)
-            timing = Timing(name, connect, asked(pycurl.APPCONNECT_TIME), asked(pycurl.STARTTRANSFER_TIME), total)
-            status = asked(pycurl.RESPONSE_CODE)
-            return Page(url, asked(pycurl.EFFECTIVE_URL), status, body.size, body.joined(), Headers(lines), timing)
+            curl.prepare(url, self.options.keep, self.options.max_size, 0, met)
+            self.transport.perform(curl, authority, scheme == "http")
+            times = curl.times
+            if curl.code:
+                raise FetchError(url, describe(curl, self.options), curl.code, times[-1])
+            began = time.time() - times[-1]
+            moved = curl.moved or url
+            return Page(url, moved, curl.status, curl.size, curl.take(), curl.header(), times, curl.http, curl.address, began)
         finally:
-            if met is not None:
-                curl.unsetopt(pycurl.PREREQFUNCTION)
             self.idle.append(curl)
 
 
-def parse(url: str) -> SplitResult:
-    """The parts of `url`. Raises FetchError for what is not even tried."""
+def parse(url: str) -> tuple[str, str]:
+    """Scheme and authority of `url`. Raises FetchError for what is not even tried."""
     try:
         parts = urlsplit(url)
         if not parts.scheme or "://" not in url:
@@ -138,11 +135,14 @@ def parse(url: str) -> SplitResult:
         _ = parts.port
     except ValueError as error:
         raise FetchError(url, f"not a URL: {error}") from None
-    return parts
+    return parts.scheme, parts.netloc
 
 
-def describe(code: int, words: str, options: Options) -> str:
-    """libcurl's error in words that say what to do."""
+def describe(curl: Handle, options: Options) -> str:
+    """What went wrong, in words that say what to do."""
+    code, words = curl.code, curl.reason
+    if curl.too_large:
+        return f"larger than {options.max_size:,} bytes"
     if code == pycurl.E_OPERATION_TIMEDOUT:
         if "too slow" in words:
             return f"not a byte within {options.idle_timeout:g} s"

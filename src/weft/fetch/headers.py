@@ -1,28 +1,28 @@
-"""What a fetch returns."""
+"""What a server says of a page: its header fields, and when each phase of the request was over."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["Headers", "Page", "Timing"]
+__all__ = ["Headers", "Timing"]
 
 
 class Headers(Mapping[str, str]):
     """The header fields of an answer, parsed when they are first asked for. Names in any case; what came more than once is joined by ", ".
 
-    ``lines`` is what the server sent, status lines and those of redirects included (RFC 9112, section 5); ``all(name)`` has each value.
+    ``raw`` is what the server sent, status lines and those of redirects included (RFC 9112, section 5); ``all(name)`` has each value.
     """
 
-    __slots__ = ("_fields", "lines")
+    __slots__ = ("_fields", "raw")
 
-    def __init__(self, lines: list[bytes]) -> None:
-        self.lines = lines
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
         self._fields: dict[str, list[str]] | None = None
 
     def fields(self) -> dict[str, list[str]]:
         """Each name, in lower case, with its values: of the last answer alone."""
         if self._fields is None:
             self._fields = {}
-            for line in self.lines:
+            for line in self.raw.split(b"\n"):
                 if line.startswith(b"HTTP/"):
                     self._fields.clear()
                     continue
@@ -48,8 +48,7 @@ class Headers(Mapping[str, str]):
         return f"Headers({dict(self)!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """Seconds from the start of the request, each including those before (``CURLINFO_*_TIME``); 0 for what an open connection spared."""
 
     name: float
@@ -62,35 +61,3 @@ class Timing:
     """Until the first byte of the answer."""
     total: float
     """Until its last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page. A status of 400 and more is a page, too: see ``ok``."""
-
-    url: str
-    """The address that was asked for."""
-    final_url: str
-    """Where redirects led."""
-    status: int
-    """The HTTP status (RFC 9110)."""
-    size: int
-    """Bytes of the body, after decompression."""
-    body: bytes
-    """Empty if it was not kept."""
-    headers: Headers
-    """The header fields of the answer."""
-    timing: Timing
-    """How long each phase took."""
-    attempts: int = 1
-    """How often it was tried."""
-
-    @property
-    def seconds(self) -> float:
-        """From the start of the request to the last byte."""
-        return self.timing.total
-
-    @property
-    def ok(self) -> bool:
-        """True for a status below 400."""
-        return self.status < 400

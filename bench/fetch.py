@@ -1,0 +1,57 @@
+"""The page fetch: 10,000 distinct URLs at 200 connections, the fetcher on one processor, nginx on the other.
+
+Every body is received, and its bytes are counted. What is measured is the fetch, without the start of the process. Beside pages a second,
+``bench.fetch_cpu`` gives the microseconds of CPU that a page costs the fetcher.
+"""
+
+import importlib
+import resource
+import time
+
+from bench.origin import origin
+from bench.work import Work, pin, scale
+
+PEERS = ("weft", "pycurl", "curl", "wget2", "aiohttp", "gevent", "httpx")
+TITLES = ("4 KB clear", "50 KB clear", "4 KB, TLS, HTTP/2 where offered", "4 KB after 100 ms")
+COUNTS = (10_000, 10_000, 10_000, 10_000)
+FEWER = {"httpx": 10}  # a tenth of the pages is enough for it
+CONNECTIONS = 200
+
+
+def measure(peer: str, variant: int) -> tuple[float, float]:
+    """Pages a second, and CPU microseconds a page."""
+    fetch = importlib.import_module(f"bench.fetchers.{peer}_fetcher").fetch
+    count = scale(COUNTS[variant] // FEWER.get(peer, 1))
+    with origin(slow=variant == 3) as servers:
+        address = (
+            f"https://localhost:{servers.tls}" if variant == 2 else f"http://127.0.0.1:{servers.slow if variant == 3 else servers.plain}"
+        )
+        size = 50 if variant == 1 else 4
+        urls = [f"{address}/{size}/page-{number}.html" for number in range(count)]
+        pin(0)
+        certificate = str(servers.certificate)
+        spent, began = cpu(), time.perf_counter()
+        received = fetch(urls, certificate)
+        seconds, spent = time.perf_counter() - began, cpu() - spent
+    assert received == count * size * 1024, f"{received:,} bytes of {count} pages of {size} KB"
+    return count / seconds, spent / count * 1e6
+
+
+def cpu() -> float:
+    """Seconds of CPU, of this process and of those that it ran."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+WORK = Work(
+    "fetch",
+    "pages/s",
+    {peer: lambda variant, peer=peer: measure(peer, variant)[0] for peer in PEERS},  # type: ignore[misc]
+    {"curl": 1.0, "wget2": 1.0, "aiohttp": 3, "gevent": 5, "httpx": 40},
+    more=True,
+    variants=(0, 1, 2, 3),
+    titles=TITLES,
+)
+
+if __name__ == "__main__":
+    WORK.main()

@@ -1,0 +1,132 @@
+"""The servers that the fetchers are measured against, on the second processor: nginx, and one of weft's own that takes its time."""
+
+import datetime
+import ipaddress
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from bench.work import pin
+
+DELAY = 0.1  # seconds of the slow server
+CONFIGURATION = """
+daemon off; master_process off; pid nginx.pid; error_log stderr; worker_rlimit_nofile 65536;
+events {{ worker_connections 20000; multi_accept on; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; keepalive_timeout 300; open_file_cache max=100;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  http2_max_requests 1000000;
+  server {{
+    listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{tls} ssl http2 backlog=4096;
+    server_name localhost; ssl_certificate cert.pem; ssl_certificate_key key.pem; root .;
+    location /4/ {{ rewrite ^ /4.html break; }}
+    location /50/ {{ rewrite ^ /50.html break; }}
+    location /served {{ stub_status; }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the servers are."""
+
+    plain: int
+    tls: int
+    slow: int
+    certificate: Path
+    folder: Path
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def certify(folder: Path) -> Path:
+    """A certificate for localhost and 127.0.0.1 that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    unsigned = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=2))
+    made = unsigned.add_extension(names, False).add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(*form))
+    return folder / "cert.pem"
+
+
+@contextmanager
+def origin(slow: bool = False) -> Iterator[Origin]:
+    """Run the servers until the block ends."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        certificate = certify(folder)
+        for size in (4, 50):
+            text = "".join(f"<p>line {number} of a page</p>\n" for number in range(size * 50))
+            (folder / f"{size}.html").write_text((text * 2)[: size * 1024])
+        ports = free_port(), free_port()
+        (folder / "nginx.conf").write_text(CONFIGURATION.format(plain=ports[0], tls=ports[1]))
+        program = shutil.which("nginx") or "/usr/sbin/nginx"
+        command: list[str | Path] = [program, "-p", folder, "-c", "nginx.conf", "-g", "user root;" if os.geteuid() == 0 else ""]
+        slow_port = free_port() if slow else 0
+        servers = [subprocess.Popen(command, cwd=folder, preexec_fn=lambda: pin(1), stderr=subprocess.DEVNULL)]
+        if slow:
+            servers.append(subprocess.Popen([sys.executable, "-m", "bench.origin", str(slow_port)], preexec_fn=lambda: pin(1)))
+        try:
+            for port in (*ports, *([slow_port] if slow else [])):
+                answering(port)
+            yield Origin(*ports, slow_port, certificate, folder)
+        finally:
+            for server in servers:
+                server.kill()
+                server.wait()
+
+
+def answering(port: int) -> None:
+    """Wait until a server answers."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def serve_slowly(port: int) -> None:
+    """4 KB after a while, to whoever asks."""
+    import weft
+    import weft.socket
+
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4096\r\n\r\n" + b"x" * 4096
+
+    def serve(connection: weft.socket.socket) -> None:
+        with connection:
+            while connection.recv(4096):
+                weft.sleep(DELAY)
+                connection.sendall(answer)
+
+    listener = weft.socket.create_server(("127.0.0.1", port), backlog=4096)
+    while True:
+        weft.spawn(serve, listener.accept()[0])
+
+
+if __name__ == "__main__":
+    serve_slowly(int(sys.argv[1]))

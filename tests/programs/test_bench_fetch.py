@@ -1,0 +1,31 @@
+"""The fetchers' benchmark runs, against Debian's nginx; what it measures is nothing for a test."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.programs import servers
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("work", ["fetch", "fetch_cpu"])
+@pytest.mark.parametrize("variant", range(3))
+def test_weft_fetches(work: str, variant: int) -> None:
+    nginx, environment = servers.program("nginx-light", "usr/sbin/nginx")
+    environment |= {"BENCH_SMOKE": "1", "PATH": f"{nginx.parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", f"bench.{work}", "weft", str(variant)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) > 0
+
+
+def test_weft_fetches_from_a_server_that_takes_its_time() -> None:
+    nginx, environment = servers.program("nginx-light", "usr/sbin/nginx")
+    environment |= {"BENCH_SMOKE": "1", "PATH": f"{nginx.parent}:{os.environ['PATH']}"}
+    done = subprocess.run([sys.executable, "-m", "bench.fetch", "weft", "3"], cwd=ROOT, env=environment, capture_output=True, timeout=50)
+    assert done.returncode == 0, done.stderr
