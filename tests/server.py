@@ -1,7 +1,8 @@
 """A server for the tests, in a process of its own: ``python tests/server.py [CHAIN KEY]`` prints its port.
 
 Paths: ``/bytes/N`` answers with N bytes; ``/slow/SECONDS`` waits first; ``/status/N``; ``/to/URL`` redirects, ``/loop`` to itself;
-``/gzip/N`` compresses; ``/cut`` breaks off; ``/echo`` tells the request; ``/flaky/KEY/N`` fails N times.
+``/gzip/N`` compresses; ``/cut`` breaks off; ``/echo`` tells the request; ``/flaky/KEY/N`` fails N times;
+``/etag/X`` is known by it; ``/web/N`` links to others.
 """
 
 import gzip
@@ -21,7 +22,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         kind, _, argument = self.path[1:].partition("/")
         if kind == "slow":
-            time.sleep(float(argument))
+            time.sleep(float(argument.partition("?")[0]))
             self.answer(200, b"slow")
         elif kind == "bytes":
             self.answer(200, b"." * int(argument))
@@ -40,6 +41,16 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(503, b"", **{"Retry-After": "0"})
             else:
                 self.answer(200, str(FAILED[key]).encode())
+        elif kind == "etag":  # 304 to who has it
+            same = self.headers.get("If-None-Match") == f'"{argument}"'
+            self.answer(304 if same else 200, b"" if same else b"new", ETag=f'"{argument}"')
+        elif kind == "robots.txt":
+            self.answer(200, b"User-agent: *\nDisallow: /web/secret\nCrawl-delay: 0.01\n")
+        elif kind == "web":  # /web/N links to 2N and 2N + 1, to a secret, and away
+            number = int(argument) if argument.isdigit() else 0
+            links = [f"/web/{2 * number}", f"/web/{2 * number + 1}#x", "/web/secret", "http://elsewhere.invalid/", "mailto:me"]
+            page = f"<title>Page {argument}</title>" + "".join(f'<a href="{link}">x</a>' for link in links)
+            self.answer(200, page.encode(), **{"Content-Type": "text/html"})
         elif kind == "loop":
             self.answer(302, b"", Location="/loop")
         elif kind == "cut":

@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from weft.cli.fetch import compared
-from weft.cli.table import Tally, bars
+from weft.cli.table import bars, line_of, totals
 from weft.demo import certificate
 from weft.demo.site import PAGES, SLOWEST
 from weft.fetch import Options, Page
+from weft.fetch.tally import Tally
 
 __all__ = ["command"]
 
@@ -75,10 +76,12 @@ def blocking(urls: list[str], authority: str) -> int:
                 click.secho(f"{phase}: {len(urls)} pages", bold=True)
             if len(rest) == 1:
                 times[phase] = rest[0]
-                tally.totals(rest[0])
+                click.echo(totals(tally, rest[0]))
             else:
                 status, size, seconds, url = rest
-                tally.add(Page(url, url, status, size, b"", b"", (0.0, 0.0, 0.0, 0.0, seconds)))
+                page = Page(url, url, status, size, b"", b"", (0.0, 0.0, 0.0, 0.0, seconds))
+                tally.add(page)
+                click.echo(line_of(page))
     if process.returncode:
         raise click.ClickException("the blocking program failed; its words stand above")
     bars(times["one by one"], times["at once"], tally.slowest)

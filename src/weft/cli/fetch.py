@@ -1,130 +1,325 @@
 """``weft fetch``: pages at once."""
 
-import os
+import signal
+import sqlite3
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
 
-import weft
-from weft.cli.table import Tally, bars
-from weft.fetch import Fetcher, Options
-from weft.fetch.options import VERSIONS
+from weft.cli.progress import Progress
+from weft.cli.requests import options_of, request_options
+from weft.cli.sections import Sectioned, option
+from weft.cli.table import bars, line_of, summary, totals
+from weft.fetch import Fetcher, FetchError, Options, Page
+from weft.fetch.crawl import Crawl
+from weft.fetch.extract import extractor
+from weft.fetch.inputs import InputError, addresses
+from weft.fetch.outputs import open_output
+from weft.fetch.outputs.output import Output
+from weft.fetch.outputs.stream import Records, Template
+from weft.fetch.run import Run
+from weft.fetch.state import State
+from weft.fetch.tally import Tally
 
-__all__ = ["command"]
+__all__ = ["command", "compared"]
 
-DEFAULT = Options()
 INTERRUPTED = 130  # as a shell says it of a program that Ctrl-C ended
+FEW = 10  # results without a summary
+MOST = 1000  # at once, when it is found out how many
+INPUT, OUTPUT, SHOWN, RUN = "Addresses", "Output", "What is shown", "The run"
 
 
-@click.command()
+class Number(click.ParamType[int]):
+    """A number of pages at once, or auto (0)."""
+
+    name = "n|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == "auto":
+            return 0
+        return click.IntRange(1).convert(value, param, ctx)
+
+
+@click.command(cls=Sectioned)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
-@click.option("-i", "--input", "path", metavar="FILE", help="Read URLs from FILE, one a line; - is standard input.")
-@click.option("-c", "--concurrency", type=click.IntRange(1), default=100, show_default=True, help="At most so many pages at once.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=DEFAULT.timeout, show_default=True, help="Seconds for a page.")
-@click.option(
-    "--cacert", type=click.Path(exists=True, dir_okay=False), help="PEM file of the authorities to trust, instead of the system's."
-)
-@click.option("--insecure", is_flag=True, help="Do not check certificates.")
-@click.option("-H", "--header", "headers", multiple=True, metavar="LINE", help='Send a header field, as "Name: value"; may be repeated.')
-@click.option("-X", "--request", "method", metavar="METHOD", help="The request's method (default: GET, with --data POST).")
-@click.option("-d", "--data", metavar="TEXT", help="The request's body.")
-@click.option("-u", "--user", metavar="NAME:PASSWORD", help="Log in to the server.")
-@click.option("-A", "--user-agent", default=DEFAULT.user_agent, show_default=True, help="How the requests call themselves.")
-@click.option("-x", "--proxy", metavar="URL", help="Go through a proxy: http, https, socks4, socks5 or socks5h.")
-@click.option("--http", "version", type=click.Choice(list(VERSIONS)), help="The HTTP version (default: what the server offers).")
-@click.option(
-    "--connect-timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=DEFAULT.connect_timeout,
-    show_default=True,
-    help="Seconds to connect.",
-)
-@click.option("--max-size", type=click.IntRange(0), default=DEFAULT.max_size, show_default=True, help="Most bytes of a page; 0: no limit.")
-@click.option("--retry", "retries", type=click.IntRange(0), default=0, show_default=True, help="Try again so often what may pass.")
-@click.option("--per-host", type=click.IntRange(0), default=0, show_default=True, help="Pages of one host at a time; 0: no limit.")
-@click.option("--rate", type=click.FloatRange(0), default=0.0, show_default=True, help="Pages of one host a second; 0: no limit.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the totals alone.")
-@click.option("--compare", is_flag=True, help="Fetch one by one first, then at once; print both times, the gain, and the limit.")
-def command(
-    urls: tuple[str, ...],
-    path: str | None,
-    concurrency: int,
-    timeout: float,
-    cacert: str | None,
-    insecure: bool,
-    headers: tuple[str, ...],
-    method: str | None,
-    data: str | None,
-    user: str | None,
-    user_agent: str,
-    proxy: str | None,
-    version: str | None,
-    connect_timeout: float,
-    max_size: int,
-    retries: int,
-    per_host: int,
-    rate: float,
-    quiet: bool,
-    compare: bool,
-) -> int:
+@option(INPUT, "-i", "--input", "sources", multiple=True, metavar="SOURCE", help="Take addresses from a file (text, .csv, .tsv, "
+        ".jsonl, .xml sitemap, each also .gz), from standard input (-), or from the URL of a sitemap.")  # fmt: skip
+@option(INPUT, "--column", metavar="NAME", help="The column of a CSV (a name, or a number from 1), or the field of JSON lines.")
+@option(INPUT, "--crawl", is_flag=True, help="Follow the links on pages, within the hosts of the given addresses.")
+@option(INPUT, "--depth", type=click.IntRange(0), default=3, show_default=True, help="Links away from the given addresses.")
+@option(INPUT, "--domain", "domains", multiple=True, metavar="NAME", help="Crawl this domain and those below it; may be repeated.")
+@option(OUTPUT, "-o", "--output", "places", multiple=True, metavar="PLACE", help="A folder (a file a page), or a file whose "
+        "ending says what it is: .jsonl, .warc, .warc.gz, .db (SQLite), .parquet; - prints the bodies. May be repeated.")  # fmt: skip
+@option(OUTPUT, "--bodies/--no-bodies", default=True, help="Write the bodies to .jsonl, .db and .parquet, too.")
+@option(OUTPUT, "--extract", "wishes", multiple=True, metavar="WHAT", help="Add what is found in the page: links, title, css:SELECTOR, "
+        "css:SELECTOR@ATTRIBUTE or re:PATTERN.")  # fmt: skip
+@option(OUTPUT, "--format", "template", metavar="TEMPLATE", help="Print a line a page: {status}, {size}, {seconds}, {url}, {final_url}, "
+        "{content_type}, {http}, {address}, {error}, {reason}, {attempts}, {began}, {title}, ...")  # fmt: skip
+@option(OUTPUT, "--json", "json_lines", is_flag=True, help="Print a JSON object a page, without its body.")
+@option(RUN, "-c", "--concurrency", type=Number(), default="100", show_default=True, help="At most so many pages at once; auto finds out "
+        "what the network bears.")  # fmt: skip
+@option(RUN, "--state", "place", type=click.Path(dir_okay=False), metavar="FILE", help="Note in this database what is done: a run that was "
+        "stopped, or killed, goes on where it was.")  # fmt: skip
+@option(RUN, "--retry-failed", is_flag=True, help="With --state: fetch what failed once more; without addresses, that alone.")
+@option(RUN, "--refresh", is_flag=True, help="With --state: ask for all once more, and take what has changed (ETag, Last-Modified).")
+@option(SHOWN, "-q", "--quiet", is_flag=True, help="Print the totals alone.")
+@option(SHOWN, "--progress/--no-progress", default=None, help="Show the progress (default: on a terminal).")
+@option(SHOWN, "--report", type=click.Path(dir_okay=False), metavar="FILE", help="Write a page with the run's picture: waterfall, "
+        "latencies, hosts, errors.")  # fmt: skip
+@option(SHOWN, "--compare", is_flag=True, help="Fetch one by one first, then at once; print both times, the gain, and the limit.")
+@request_options
+def command(urls: tuple[str, ...], **values: Any) -> int:
     """Fetch pages at once, each in a task of its own.
 
-    Prints a line a page as it comes: status, bytes, seconds, URL. Ends with 1 if a page failed or had a status of 400 or more.
+    Prints a line a page as it comes: status, bytes, seconds, URL. Ends with 0, or with 1 if a page failed or had a status of 400 or more.
 
     \b
     weft fetch https://www.python.org/ https://github.com/
     weft fetch --compare https://www.python.org/ https://github.com/
-    weft fetch -i urls.txt -c 500 --timeout 10 --quiet
-    cut -f1 sites.tsv | weft fetch - --per-host 4 --rate 2 --retry 3
+    weft fetch -i urls.txt -c 500 --timeout 10 -o pages/
+    weft fetch -i sites.csv --column homepage --extract title --format '{status} {title} {url}'
+    weft fetch -i https://example.org/sitemap.xml --per-host 4 --rate 2 --retry 3 -o site.warc.gz
+    weft fetch --crawl --depth 2 https://example.org/ -o site.jsonl --state site.run
+    weft fetch -i urls.txt --state run.db -o pages.parquet --report report.html
+    weft fetch --state run.db --retry-failed -o pages.parquet
+
+    With --state, what was fetched is never fetched twice, and never lost: kill it at any moment, and start it again with the same
+    words. Ctrl-C lets what is on its way come in, and stops; a second one stops at once.
     """
-    if not urls and path is None:
+    retry_failed, place = values["retry_failed"], values["place"]
+    if not urls and not values["sources"] and not (place and (retry_failed or values["refresh"])):
         raise click.UsageError("name a URL, or a file of them with -i")
-    words = chain.from_iterable(lines("-") if url == "-" else [url] for url in urls)
-    source = chain(words, lines(path) if path is not None else ())
+    if (retry_failed or values["refresh"]) and not place:
+        raise click.UsageError("--retry-failed and --refresh need the --state of an earlier run")
+    robots = values["crawl"] if values["robots"] is None else values["robots"]
+    needs = bool(values["places"] or values["wishes"] or values["crawl"])
+    options = options_of(values, keep=needs, robots=robots)
+    job = Job(options, **values)
     try:
-        options = Options(
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            cacert=cacert,
-            insecure=insecure,
-            keep=False,
-            method=method,
-            headers=headers,
-            data=None if data is None else data.encode(),
-            user=user,
-            user_agent=user_agent,
-            proxy=proxy,
-            http=version,
-            max_size=max_size,
-            retries=retries,
-            per_host=per_host,
-            rate=rate,
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    if compare:
-        return compared(list(source), options, concurrency, quiet)
-    _, tally = fetched(source, options, concurrency, quiet)
-    return 1 if tally.failed else 0
+        if job.compare:
+            return compared(list(job.source(urls, None)), options, job.concurrency or MOST, job.quiet)
+        return job.run(urls)
+    except (InputError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+class Job:
+    """One run of the command."""
+
+    def __init__(
+        self,
+        options: Options,
+        sources: tuple[str, ...],
+        column: str | None,
+        crawl: bool,
+        depth: int,
+        domains: tuple[str, ...],
+        places: tuple[str, ...],
+        bodies: bool,
+        wishes: tuple[str, ...],
+        template: str | None,
+        json_lines: bool,
+        concurrency: int,
+        place: str | None,
+        retry_failed: bool,
+        refresh: bool,
+        quiet: bool,
+        progress: bool | None,
+        report: str | None,
+        compare: bool,
+    ) -> None:
+        self.options = options
+        self.sources, self.column = sources, column
+        self.crawl, self.depth, self.domains = crawl, depth, domains
+        self.places, self.bodies, self.template, self.json_lines = places, bodies, template, json_lines
+        self.extractors = dict(extractor(wish) for wish in wishes)
+        self.concurrency, self.place, self.retry_failed, self.refresh = concurrency, place, retry_failed, refresh
+        self.quiet, self.report, self.compare = quiet, report, compare
+        self.data_out = json_lines or template is not None or "-" in places  # standard output is for data
+        self.console = Console(stderr=True)
+        self.progress = (self.console.is_terminal if progress is None else progress) and not quiet
+        self.running: Run | None = None
+
+    def run(self, urls: tuple[str, ...]) -> int:
+        """Do it; the command's status."""
+        tally = Tally()
+        began = time.monotonic()
+        stopped: str | None = None
+        failure: Exception | None = None
+        with ExitStack() as stack:
+            state = State(Path(self.place)) if self.place else None
+            if state is not None:
+                stack.callback(state.close)
+            outputs = self.outputs(state, stack)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".weft-", dir=self.near(outputs)))) if outputs else None
+            at_once = self.concurrency or MOST
+            fetcher = stack.enter_context(Fetcher(self.options, at_once, folder, adaptive=not self.concurrency))
+            source = self.source(urls, fetcher, state)
+            crawl = Crawl(source, self.depth, self.domains, state.waiting() if state is not None else ()) if self.crawl else None
+            shown = Progress(tally, self.console, lambda: fetcher.active, None if crawl else self.total(urls))
+            run = self.running = Run(fetcher, at_once, outputs, state, self.seen(tally), self.retry_failed, self.refresh, crawl)
+            with shown.shown(self.progress), self.interruptible(run):
+                try:
+                    run.run(crawl if crawl is not None else source)
+                except KeyboardInterrupt:
+                    stopped = "interrupted"
+                except (OSError, sqlite3.Error) as error:
+                    failure = error
+            if failure is not None and state is not None:
+                self.mend(state, outputs)
+        seconds = time.monotonic() - began
+        if run.stopping and stopped is None:
+            stopped = "interrupted"
+        self.end(tally, seconds, run.skipped, stopped, failure)
+        if failure is not None:
+            return 1
+        return INTERRUPTED if stopped else 1 if tally.failed else 0
+
+    def end(self, tally: Tally, seconds: float, skipped: int, stopped: str | None, failure: BaseException | None) -> None:
+        """The last words."""
+        results = tally.pages + sum(tally.errors.values())
+        if results >= FEW and not self.quiet:
+            summary(tally, self.console if self.data_out else Console(file=sys.stdout))
+        if stopped:
+            click.echo(stopped, err=True)
+        if failure is not None:
+            safe = f"; what was done before is safe in {self.place}: run it again" if self.place else ""
+            what: object = failure
+            if isinstance(failure, BrokenPipeError):
+                what = "standard output was closed by who read it"
+            elif isinstance(failure, OSError) and failure.strerror:
+                what = f"{failure.filename or 'an output'}: {failure.strerror}"
+            if self.place or not isinstance(failure, BrokenPipeError):  # `weft fetch ... | head` is no error
+                click.echo(f"Error: {what}{safe}", err=True)
+        if not isinstance(failure, BrokenPipeError):
+            click.echo(totals(tally, seconds, skipped), err=self.data_out)
+        if self.report:
+            from weft.fetch.report import report
+
+            Path(self.report).write_text(report(tally, seconds))
+
+    def seen(self, tally: Tally) -> Any:
+        """What is done with each result once it is written."""
+        lines = not (self.quiet or self.data_out) and not (self.places and self.progress)
+        live = self.progress and self.console.is_terminal and sys.stdout.isatty()
+
+        def note(result: Page | FetchError) -> None:
+            tally.add(result)
+            if lines:
+                text = line_of(result)
+                if live:
+                    from rich.text import Text
+
+                    self.console.print(Text.from_ansi(text), soft_wrap=True)
+                else:
+                    click.echo(text)
+
+        return note
+
+    def outputs(self, state: State | None, stack: ExitStack) -> list[Output]:
+        """Open them, each taken back to where the state says that it was."""
+        opened: list[Output] = []
+        streams: list[Output] = [Template(self.template)] if self.template is not None else [Records()] if self.json_lines else []
+        for place in self.places:
+            mark = state.mark(Path(place)) if state is not None else None
+            output = open_output(place, bodies=self.bodies, keep=state is not None and (mark is not None or not self.fresh(state)))
+            if state is not None and mark is not None:
+                output.restore(mark)
+            opened.append(output)
+            stack.callback(output.close)
+        for output in [*opened, *streams]:
+            output.extractors = self.extractors
+        for stream in streams:
+            if isinstance(stream, Template):
+                stream.check()
+        return [*opened, *streams]
+
+    @staticmethod
+    def fresh(state: State) -> bool:
+        return state.counts()[0] == 0
+
+    @staticmethod
+    def near(outputs: list[Output]) -> Path | None:
+        """A folder on the disk of the first output, so that what is there already need not be copied."""
+        for output in outputs:
+            if output.place.is_dir():
+                return output.place
+            if output.place.exists():
+                return output.place.absolute().parent
+        return None
+
+    def mend(self, state: State, outputs: list[Output]) -> None:
+        """Take the outputs back to what was committed."""
+        for output in outputs:
+            mark = state.mark(output.place)
+            if mark is not None:
+                try:
+                    output.restore(mark)
+                except OSError:
+                    continue  # the next run does it
+
+    def source(self, urls: tuple[str, ...], fetcher: Fetcher | None, state: State | None = None) -> Iterator[str]:
+        """The addresses, as they come."""
+
+        def stopped() -> bool:
+            return self.running is not None and self.running.stopping
+
+        def get(url: str) -> Page:
+            if fetcher is not None:
+                return fetcher.once(url)
+            with Fetcher(self.options) as own:
+                return own.once(url)
+
+        def each(name: str) -> Iterator[str]:
+            return addresses(name, column=self.column, get=get, stopped=stopped)
+
+        named = chain.from_iterable(each("-") if url == "-" else [url] for url in urls)
+        listed = chain.from_iterable(each(name) for name in self.sources)
+        if state is not None and not urls and not self.sources:
+            return state.known(failed=self.retry_failed)
+        return chain(named, listed)
+
+    def total(self, urls: tuple[str, ...]) -> int | None:
+        """How many there will be, if that is known."""
+        return None if self.sources or "-" in urls or not urls else len(urls)
+
+    @contextmanager
+    def interruptible(self, run: Run) -> Iterator[None]:
+        """The first Ctrl-C stops the run when what is on its way has come; the second at once."""
+
+        def interrupt(number: int, frame: Any) -> None:
+            if run.stopping:
+                raise KeyboardInterrupt
+            run.stop()
+            if run.fetcher.active:
+                click.echo(f"stopping: {run.fetcher.active} on their way; Ctrl-C again stops at once", err=True)
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def fetched(urls: Iterable[str], options: Options, concurrency: int, quiet: bool) -> tuple[float, Tally]:
-    """Fetch and print; the time it took, and what came. Ctrl-C prints the totals so far and ends the program."""
-    tally = Tally(quiet)
+    """Fetch and print; the time it took, and what came."""
+    tally = Tally()
     began = time.perf_counter()
-    try:
-        with Fetcher(options, concurrency) as fetcher:
-            for result in fetcher.fetch_all(urls, concurrency):
-                tally.add(result)
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        tally.totals(time.perf_counter() - began)
-        sys.exit(INTERRUPTED)
+    with Fetcher(options, concurrency) as fetcher:
+        for result in fetcher.fetch_all(urls, concurrency):
+            tally.add(result)
+            if not quiet:
+                click.echo(line_of(result))
     seconds = time.perf_counter() - began
-    tally.totals(seconds)
+    click.echo(totals(tally, seconds))
     return seconds, tally
 
 
@@ -136,29 +331,3 @@ def compared(urls: list[str], options: Options, concurrency: int, quiet: bool) -
     at_once, second = fetched(urls, options, concurrency, quiet)
     bars(one_by_one, at_once, second.slowest)
     return 1 if first.failed or second.failed else 0
-
-
-def lines(path: str) -> Iterator[str]:
-    """The URLs in a file, or on standard input (-), as they come; empty lines and those that begin with # are passed over."""
-    try:
-        number = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise click.FileError(path, error.strerror or str(error)) from None
-    rest = b""
-    try:
-        while True:
-            weft.wait_readable(number)
-            chunk = os.read(number, 65536)
-            *whole, rest = (rest + chunk).split(b"\n")
-            if not chunk:
-                whole, rest = [rest], b""
-            for line in whole:
-                text = line.decode("utf-8", "replace").strip()
-                if text and not text.startswith("#"):
-                    yield text
-            if not chunk:
-                return
-    except OSError as error:
-        raise click.FileError(path, error.strerror or str(error)) from None
-    finally:
-        os.close(number)

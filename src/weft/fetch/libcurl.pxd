@@ -5,13 +5,15 @@ cdef class Handle:
     cdef size_t head_size
     cdef size_t head_room
     cdef list chunks
-    cdef list kept
+    cdef dict kept
     cdef long long limit
     cdef size_t room
     cdef size_t waiting
     cdef bint keep
     cdef bint paused
     cdef readonly bint too_large
+    cdef readonly bint forbidden
+    cdef readonly bint headers_too_large
     cdef readonly long long size
     cdef readonly int code
     cdef readonly object failure

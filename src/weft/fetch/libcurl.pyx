@@ -33,11 +33,16 @@ cdef extern from "sys/socket.h":
         pass
     int open_socket "socket"(int, int, int) nogil
 
+
 cdef extern from *:
     """
+    #ifndef SOCK_CLOEXEC
+    #define SOCK_CLOEXEC 0
+    #endif
     typedef struct { int msg; void *easy; union { void *whatever; int result; } data; } weft_message;
     typedef struct { int family, socktype, protocol; unsigned int addrlen; struct sockaddr addr; } weft_address;
     """
+    const int CLOSE_ON_EXEC "SOCK_CLOEXEC"
     ctypedef struct Outcome "weft_message":
         int msg
         void *easy
@@ -172,7 +177,7 @@ cdef class Handle:
         self.easy = easy_init()
         if self.easy is NULL:
             raise MemoryError
-        self.kept = []
+        self.kept = {}
         self.news = Event()
         easy_setopt(self.easy, PRIVATE, <void *>self)
         easy_setopt(self.easy, ERRORBUFFER, <char *>self.words)
@@ -199,12 +204,12 @@ cdef class Handle:
         elif value is None:
             code = easy_setopt(self.easy, option, <void *>NULL)
         elif isinstance(value, Share):
-            self.kept.append(value)
+            self.kept[SHARE] = value
             code = easy_setopt(self.easy, SHARE, (<Share>value).share)
         elif isinstance(value, list):
             strings = Strings(value)
-            self.kept.append(strings)
             code = easy_setopt(self.easy, option, (<Strings>strings).first)
+            self.kept[option] = strings  # those before it are not needed any more
         elif option == <int>pycurl.COPYPOSTFIELDS:  # its length was said before
             code = easy_setopt(self.easy, option, <char *>value)
         else:
@@ -237,6 +242,8 @@ cdef class Handle:
         self.waiting = 0
         self.head_size = 0
         self.too_large = False
+        self.forbidden = False
+        self.headers_too_large = False
         self.paused = False
         self.done = False
         self.failure = None
@@ -347,6 +354,7 @@ cdef size_t take_header(char *data, size_t one, size_t count, void *context) noe
     if size > handle.head_room:
         grown = NULL if size > MOST_HEADERS else <char *>realloc(handle.head, 2 * size)
         if grown is NULL:
+            handle.headers_too_large = True
             return 0
         handle.head = grown
         handle.head_room = 2 * size
@@ -369,7 +377,8 @@ cdef int may_open(void *context, int _purpose, Target *target) noexcept:
     handle = <Handle>context
     try:
         if handle.allowed(target.family, PyBytes_FromStringAndSize(<char *>&target.addr, target.addrlen)):
-            return open_socket(target.family, target.socktype, target.protocol)
+            return open_socket(target.family, target.socktype | CLOSE_ON_EXEC, target.protocol)
+        handle.forbidden = True
     except BaseException as error:
         handle.failure = error
     return -1

@@ -14,10 +14,13 @@ from weft.fetch.errors import FetchError
 from weft.fetch.options import Options
 from weft.fetch.page import Page
 
-__all__ = ["Hosts", "pause_before"]
+__all__ = ["Breaker", "Hosts", "pause_before"]
 
 FIRST, LONGEST = 0.5, 60.0  # seconds of the pauses between attempts: their first bound and the greatest
 OBEYED = 300.0  # seconds that a Retry-After is obeyed at most
+REST = 30.0  # seconds that a host which is down is left alone
+REMEMBERED = 10_000  # hosts
+DOWN = {"name", "connect", "timeout", "tls", "reset"}
 STATUSES = {429, 500, 502, 503, 504}
 CODES = {
     pycurl.E_COULDNT_RESOLVE_HOST,
@@ -42,10 +45,22 @@ class Host:
         self.turn = weft.Lock() if options.rate else None
         self.pause = 1 / options.rate if options.rate else 0.0
         self.next = 0.0
+        self.active = 0
+
+    def slow_down(self, seconds: float) -> None:
+        """Let so many seconds pass between two pages, at least."""
+        if seconds > self.pause:
+            self.pause = seconds
+            self.turn = self.turn or weft.Lock()
 
     def __enter__(self) -> None:
-        if self.room is not None:
-            self.room.acquire()
+        self.active += 1
+        try:
+            if self.room is not None:
+                self.room.acquire()
+        except BaseException:
+            self.active -= 1
+            raise
         if self.turn is not None:
             try:
                 with self.turn:  # first come, first served
@@ -56,8 +71,49 @@ class Host:
                 raise
 
     def __exit__(self, *_: object) -> None:
+        self.active -= 1
         if self.room is not None:
             self.room.release()
+
+
+class Breaker:
+    """A circuit breaker: a host that has failed so often in a row is down for a while, and then asked by one page alone.
+
+    Source: Nygard, "Release It!" (2007).
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.failures: dict[str, int] = {}
+        self.until: dict[str, float] = {}
+
+    def check(self, url: str, authority: str) -> None:
+        """Raise FetchError if the host is down."""
+        until = self.until.get(authority)
+        if until is None:
+            return
+        now = time.monotonic()
+        if now < until:
+            raise FetchError(url, f"{authority} is down: it failed {self.failures[authority]} times in a row", kind="down")
+        self.until[authority] = now + REST  # this one tries; the others wait for what it finds
+
+    def failed(self, authority: str, kind: str) -> None:
+        """A page of the host failed."""
+        if kind not in DOWN:
+            return self.worked(authority)
+        if len(self.failures) >= REMEMBERED:
+            forgotten = next(iter(self.failures))
+            self.failures.pop(forgotten)
+            self.until.pop(forgotten, None)
+        count = self.failures[authority] = self.failures.get(authority, 0) + 1
+        if count >= self.most:
+            self.until[authority] = time.monotonic() + REST
+        return None
+
+    def worked(self, authority: str) -> None:
+        """The host answers."""
+        self.failures.pop(authority, None)
+        self.until.pop(authority, None)
 
 
 class Hosts:
@@ -65,7 +121,7 @@ class Hosts:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.limited = bool(options.per_host or options.rate)
+        self.limited = bool(options.per_host or options.rate or options.robots)
         self.known: dict[str, Host] = {}
 
     def of(self, netloc: str) -> Host:
@@ -73,6 +129,8 @@ class Hosts:
         key = netloc if self.limited else ""
         host = self.known.get(key)
         if host is None:
+            if len(self.known) >= REMEMBERED:
+                self.known = {name: host for name, host in self.known.items() if host.active}
             host = self.known[key] = Host(self.options)
         return host
 

@@ -1,5 +1,7 @@
 """What holds for every page of a fetcher."""
 
+import ipaddress
+import socket
 import ssl
 from dataclasses import dataclass, field
 
@@ -9,8 +11,9 @@ from weft.fetch.libcurl import Handle, Share
 
 __all__ = ["Options"]
 
-REDIRECTS = 20
+SERVER_RESPONSE_TIMEOUT_MS, BEARER = 341, 64  # not named by every pycurl
 MAXIMUM = 1024**3  # bytes
+TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 VERSIONS = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
 
 
@@ -52,6 +55,34 @@ class Options:
     """Pages of one host at a time; 0: no limit of its own."""
     rate: float = 0.0
     """Pages of one host a second; 0: no limit."""
+    bearer: str | None = None
+    """A token for the server (RFC 6750)."""
+    netrc: bool = False
+    """Take names and passwords from ``~/.netrc``."""
+    cert: str | None = None
+    """PEM file of a client certificate."""
+    key: str | None = None
+    """PEM file of its key, if it is not in the same."""
+    cookies: bool = False
+    """Keep the cookies that servers set, and send them back."""
+    cookie: str | None = None
+    """Cookies to send, ``"name=value; name=value"``."""
+    range: str | None = None
+    """Bytes to ask for, ``"0-499"`` (RFC 9110, section 14)."""
+    ip: int | None = None
+    """4 or 6: connect by that version of the Internet Protocol alone."""
+    compressed: bool = True
+    """Take compressed answers, and undo it."""
+    redirects: int = 20
+    """How many redirects are followed; 0: none."""
+    first_byte_timeout: float = 0.0
+    """Seconds from the request to the first byte of its answer; 0: no limit but `timeout`."""
+    breaker: int = 0
+    """Failures in a row after which a host counts as down, and is left alone for 30 seconds; 0: never."""
+    robots: bool = False
+    """Obey robots.txt, and its Crawl-delay."""
+    public_only: bool = False
+    """Connect to public addresses alone: none of a private network, nor of this machine."""
     resolve: tuple[str, ...] = field(default=())
     """Addresses for names, each ``"host:port:address"``, in the place of a look-up."""
 
@@ -59,9 +90,13 @@ class Options:
         for name in ("timeout", "connect_timeout", "idle_timeout"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be more than 0 seconds")
-        for name in ("max_size", "retries", "per_host", "rate"):
+        for name in ("max_size", "retries", "per_host", "rate", "redirects", "first_byte_timeout", "breaker"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        if self.ip not in (None, 4, 6):
+            raise ValueError(f"ip is {self.ip}; it is 4 or 6")
+        if self.public_only and self.proxy is not None:
+            raise ValueError("public_only and proxy: it is the proxy that connects, and it goes where it likes")
         if self.http is not None and self.http not in VERSIONS:
             raise ValueError(f"http is {self.http!r}; it is one of {', '.join(VERSIONS)}")
         for line in self.headers:
@@ -75,9 +110,10 @@ class Options:
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.FOLLOWLOCATION, 1)
-        curl.setopt(pycurl.MAXREDIRS, REDIRECTS)
-        curl.setopt(pycurl.ACCEPT_ENCODING, "")
+        curl.setopt(pycurl.FOLLOWLOCATION, 1 if self.redirects else 0)
+        curl.setopt(pycurl.MAXREDIRS, self.redirects)
+        if self.compressed:
+            curl.setopt(pycurl.ACCEPT_ENCODING, "")
         curl.setopt(pycurl.PIPEWAIT, 1)  # share a connection that has only just been made
         curl.setopt(pycurl.USERAGENT, self.user_agent)
         curl.setopt(pycurl.TIMEOUT_MS, milliseconds(self.timeout))
@@ -99,6 +135,27 @@ class Options:
             curl.setopt(pycurl.USERPWD, self.user)
         if self.proxy is not None:
             curl.setopt(pycurl.PROXY, self.proxy)
+        if self.bearer is not None:
+            curl.setopt(pycurl.XOAUTH2_BEARER, self.bearer)
+            curl.setopt(pycurl.HTTPAUTH, BEARER)
+        if self.netrc:
+            curl.setopt(pycurl.NETRC, pycurl.NETRC_OPTIONAL)
+        if self.cert is not None:
+            curl.setopt(pycurl.SSLCERT, self.cert)
+            curl.setopt(pycurl.SSLKEY, self.key or self.cert)
+        if self.cookies:
+            curl.setopt(pycurl.COOKIEFILE, "")
+        if self.cookie is not None:
+            curl.setopt(pycurl.COOKIE, self.cookie)
+        if self.range is not None:
+            curl.setopt(pycurl.RANGE, self.range)
+        if self.ip is not None:
+            curl.setopt(pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4 if self.ip == 4 else pycurl.IPRESOLVE_V6)
+        if self.first_byte_timeout:
+            curl.setopt(SERVER_RESPONSE_TIMEOUT_MS, milliseconds(self.first_byte_timeout))
+        if self.public_only:
+            curl.setopt(pycurl.PROXY, "")
+            curl.allow(is_public)
         if self.resolve:
             curl.setopt(pycurl.RESOLVE, list(self.resolve))
         if self.insecure:
@@ -119,3 +176,14 @@ class Options:
 
 def milliseconds(seconds: float) -> int:
     return max(1, min(int(seconds * 1000), 2**31 - 1))
+
+
+def is_public(family: int, address: bytes) -> bool:
+    """Whether a ``sockaddr`` is one of the public Internet. What IPv6 says of IPv4 is looked at as IPv4."""
+    if family == socket.AF_INET:
+        return ipaddress.IPv4Address(address[4:8]).is_global
+    if family != socket.AF_INET6:
+        return False
+    found = ipaddress.IPv6Address(address[8:24])
+    inner = found.ipv4_mapped or found.sixtofour or (ipaddress.IPv4Address(address[20:24]) if found in TRANSLATED else None)
+    return inner.is_global if inner is not None else found.is_global and not found.is_multicast

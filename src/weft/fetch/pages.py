@@ -1,19 +1,23 @@
 """One page, and many at once."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pycurl
 
 import weft
+from weft.fetch.adaptive import Adaptive
 from weft.fetch.address import plain
 from weft.fetch.errors import FetchError
 from weft.fetch.libcurl import Handle, Share
-from weft.fetch.manners import Hosts, pause_before
-from weft.fetch.options import REDIRECTS, Options
+from weft.fetch.manners import Breaker, Hosts, pause_before
+from weft.fetch.options import Options
 from weft.fetch.page import Page
+from weft.fetch.robots import Robots
+from weft.fetch.spool import Spool, room
 from weft.fetch.transport import Transport
 
 __all__ = ["Fetcher", "fetch_all", "get"]
@@ -26,13 +30,23 @@ SCHEMES = ("http", "https")
 class Fetcher:
     """Fetches pages over connections that it keeps. ``fetch`` is a blocking call; call it from as many tasks as there are pages."""
 
-    def __init__(self, options: Options | None = None, connections: int = 100) -> None:
-        """`connections`: how many idle ones are kept."""
+    def __init__(
+        self, options: Options | None = None, connections: int = 100, folder: Path | None = None, *, adaptive: bool = False
+    ) -> None:
+        """`connections`: how many idle ones are kept; `folder`: where bodies go that are too long to be held (None: all are held);
+        `adaptive`: find out how many at once are best, up to `connections`."""
         self.options = options or Options()
         self.transport = Transport(connections)
         self.hosts = Hosts(self.options)
+        self.breaker = Breaker(options.breaker if options else 0)
+        self.robots = Robots(self, self.options.user_agent) if self.options.robots else None
         self.authorities = self.options.authorities()
-        self.share = Share(cookies=False)
+        self.folder = folder
+        self.room = room(connections)
+        self.conditions: Callable[[str], list[str]] | None = None  # further header fields for an address
+        self.share = Share(cookies=self.options.cookies)
+        self.limit = Adaptive(connections) if adaptive else None
+        self.active = 0  # pages on their way
         self.idle: list[Handle] = []
         self.met: dict[str, weft.Event] = {}  # https hosts; set once a connection stands
 
@@ -61,28 +75,56 @@ class Fetcher:
 
     def attempt(self, url: str) -> Page | FetchError:
         """``fetch`` with the error returned."""
-        result = self.try_once(url)
+        result = self.try_once(url) if self.limit is None else self.gated(url, self.limit)
         if not self.options.retries:
             return result
         attempts = 1
         while attempts <= self.options.retries and (pause := pause_before(attempts + 1, result)) is not None:
             weft.sleep(pause)
-            result = self.try_once(url)
+            result = self.try_once(url) if self.limit is None else self.gated(url, self.limit)
             attempts += 1
         return result.tried(attempts)
+
+    def gated(self, url: str, limit: Adaptive) -> Page | FetchError:
+        """One attempt, when there is room."""
+        limit.acquire()
+        result = None
+        try:
+            result = self.try_once(url)
+            return result
+        finally:
+            limit.release(result)
 
     def try_once(self, url: str) -> Page | FetchError:
         """One attempt, within the limits of its host."""
         began = time.monotonic()
         try:
             scheme, authority = plain(url) or parse(url)
-            if self.hosts.limited:
-                with self.hosts.of(authority):
-                    return self.meet(url, scheme, authority)
-            return self.meet(url, scheme, authority)
+            if self.breaker.until:
+                self.breaker.check(url, authority)
+            if not self.hosts.limited:
+                return self.noted(authority, self.meet(url, scheme, authority))
+            host = self.hosts.of(authority)
+            if self.robots is not None:
+                host.slow_down(self.robots.check(url))
+            with host:
+                return self.noted(authority, self.meet(url, scheme, authority))
         except FetchError as error:
             error.seconds = error.seconds or time.monotonic() - began
+            if self.options.breaker and error.code:
+                self.breaker.failed(authority, error.kind)
             return error
+
+    def noted(self, authority: str, page: Page) -> Page:
+        """`page`; its host works."""
+        if self.breaker.failures:
+            self.breaker.worked(authority)
+        return page
+
+    def once(self, url: str) -> Page:
+        """A page without the manners, for what belongs to them. Raises FetchError."""
+        scheme, authority = plain(url) or parse(url)
+        return self.transfer(url, scheme, authority, hold=True)
 
     def meet(self, url: str, scheme: str, authority: str) -> Page:
         """One transfer; the first to an https host goes ahead of the others, who then may share its connection.
@@ -104,19 +146,36 @@ class Fetcher:
         finally:
             met.set()
 
-    def transfer(self, url: str, scheme: str, authority: str, met: weft.Event | None = None) -> Page:
-        """One transfer now. `met` is set as soon as its connection stands."""
+    def transfer(self, url: str, scheme: str, authority: str, met: weft.Event | None = None, hold: bool = False) -> Page:
+        """One transfer now. `met` is set as soon as its connection stands; `hold`: the body, whatever the options say."""
+        self.active += 1
         curl = self.idle.pop() if self.idle else self.options.handle(self.authorities, self.share)
+        spool = Spool(self.folder) if self.folder is not None else None
         try:
-            curl.prepare(url, self.options.keep, self.options.max_size, 0, met)
-            self.transport.perform(curl, authority, scheme == "http")
+            if self.conditions is not None:
+                curl.setopt(pycurl.HTTPHEADER, [*self.options.headers, *self.conditions(url)])
+            curl.prepare(url, self.options.keep or hold, self.options.max_size, self.room if spool else 0, met)
+            self.transport.perform(curl, authority, scheme == "http", spool.put if spool else None)
             times = curl.times
             if curl.code:
-                raise FetchError(url, describe(curl, self.options), curl.code, times[-1])
+                raise failure(url, curl, self.options, times[-1])
+            body = curl.take()
+            path = None
+            if spool is not None and spool.path is not None:
+                spool.put(body)
+                spool.close()
+                body, path, spool = b"", spool.path, None
             began = time.time() - times[-1]
             moved = curl.moved or url
-            return Page(url, moved, curl.status, curl.size, curl.take(), curl.header(), times, curl.http, curl.address, began)
+            return Page(url, moved, curl.status, curl.size, body, curl.header(), times, curl.http, curl.address, began, path)
+        except OSError as error:
+            if isinstance(error, FetchError):
+                raise
+            raise FetchError(url, f"{self.folder}: {error.strerror or error}", kind="disk") from error
         finally:
+            if spool is not None:
+                spool.discard()
+            self.active -= 1
             self.idle.append(curl)
 
 
@@ -138,22 +197,39 @@ def parse(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def describe(curl: Handle, options: Options) -> str:
+WORDS = {  # what libcurl says of an answer that is none, under a number that says something else
+    "HTTP/0.9": "protocol",
+    "hexadecimal": "protocol",
+    "chunk": "protocol",
+    "nghttp2": "protocol",
+    "Too large response headers": "headers",
+    "CONNECT tunnel failed": "proxy",
+    "proxy": "proxy",
+}
+
+
+def failure(url: str, curl: Handle, options: Options, seconds: float) -> FetchError:
     """What went wrong, in words that say what to do."""
     code, words = curl.code, curl.reason
-    if curl.too_large:
-        return f"larger than {options.max_size:,} bytes"
+    kind = next((kind for piece, kind in WORDS.items() if piece in words), "")
     if code == pycurl.E_OPERATION_TIMEDOUT:
         if "too slow" in words:
-            return f"not a byte within {options.idle_timeout:g} s"
-        if "onnect" in words and options.connect_timeout < options.timeout:
-            return f"not connected within {options.connect_timeout:g} s"
-        return f"timed out after {options.timeout:g} s"
-    if code in (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT):
-        return f"certificate not trusted: {words} (--cacert FILE names an authority)"
-    if code == pycurl.E_TOO_MANY_REDIRECTS:
-        return f"more than {REDIRECTS} redirects"
-    return words or f"libcurl error {code}"
+            words = f"not a byte within {options.idle_timeout:g} s"
+        elif "onnect" in words and options.connect_timeout < options.timeout:
+            words = f"not connected within {options.connect_timeout:g} s"
+        else:
+            words = f"timed out after {options.timeout:g} s"
+    elif code in (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT):
+        words = f"certificate not trusted: {words} (--cacert FILE names an authority)"
+    elif code == pycurl.E_TOO_MANY_REDIRECTS:
+        words = f"more than {options.redirects} redirects"
+    elif curl.forbidden:
+        words, kind = "not a public address (--public-only)", "forbidden"
+    elif curl.too_large:
+        words, kind = f"larger than {options.max_size:,} bytes (--max-size)", "size"
+    elif curl.headers_too_large:
+        words, kind = "the headers never end", "headers"
+    return FetchError(url, words or f"libcurl error {code}", code, seconds, kind)
 
 
 def get(url: str, **options: Any) -> Page:

@@ -1,0 +1,75 @@
+"""What is written down of a page: one flat mapping, the same for every kind of output."""
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from weft.fetch.errors import FetchError
+from weft.fetch.page import Page
+
+__all__ = ["FIELDS", "content", "record", "text_of"]
+
+FIELDS = (
+    "url",
+    "final_url",
+    "status",
+    "size",
+    "seconds",
+    "began",
+    "http",
+    "address",
+    "attempts",
+    "error",
+    "reason",
+    "content_type",
+    "headers",
+    "timing",
+    "extracted",
+)
+CHUNK = 1024**2
+NONE: dict[str, Callable[[Page], list[str]]] = {}
+
+
+def record(result: Page | FetchError, extractors: Mapping[str, Callable[[Page], list[str]]] = NONE) -> dict[str, object]:
+    """The fields of ``FIELDS``; None for what a failed page does not have. ``error`` is the error's kind; ``extracted`` what each of the
+    `extractors` finds in a page, by its name."""
+    if isinstance(result, FetchError):
+        missing: dict[str, object] = dict.fromkeys(FIELDS)
+        known = {"url": result.url, "seconds": round(result.seconds, 6), "attempts": result.attempts}
+        return missing | known | {"error": result.kind, "reason": result.reason}
+    return {
+        "url": result.url,
+        "final_url": result.final_url,
+        "status": result.status,
+        "size": result.size,
+        "seconds": round(result.seconds, 6),
+        "began": datetime.fromtimestamp(result.began, UTC).isoformat(timespec="milliseconds"),
+        "http": result.http,
+        "address": result.address,
+        "attempts": result.attempts,
+        "error": None,
+        "reason": None,
+        "content_type": result.headers.get("content-type"),
+        "headers": [[name, value] for name in result.headers for value in result.headers.all(name)],
+        "timing": {name: round(value, 6) for name, value in result.timing._asdict().items()},
+        "extracted": {name: find(result) for name, find in extractors.items()} or None,
+    }
+
+
+def content(page: Page) -> Iterator[bytes]:
+    """The body in pieces, from memory or from its file."""
+    if page.file is None:
+        yield page.body
+        return
+    with page.file.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def text_of(page: Page) -> dict[str, str]:
+    """The body for JSON: ``body`` if it is UTF-8, else ``body_base64``."""
+    whole = b"".join(content(page))
+    try:
+        return {"body": whole.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(whole).decode()}

@@ -1,0 +1,127 @@
+"""A whole run: addresses in, pages out, with what it has done kept safe."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import weft
+from weft.fetch import spool
+from weft.fetch.crawl import Crawl
+from weft.fetch.errors import FetchError
+from weft.fetch.outputs.output import Output
+from weft.fetch.page import Page
+from weft.fetch.pages import Fetcher
+from weft.fetch.state import State
+
+__all__ = ["Run"]
+
+Result = Page | FetchError
+HELD = 32 * 1024**2  # bytes of bodies that wait to be written
+BATCH = 256  # pages of one commit at most; fewer if no more have come
+
+
+class Run:
+    """Fetches addresses and writes what comes. ``stop()`` lets it finish what is on its way.
+
+    `seen` is called with each result once it is written and, with a state, recorded. What the `state` has is passed over; with
+    `failed_again` not if it failed, with `again` never: then it is asked whether it has changed.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        concurrency: int,
+        outputs: Sequence[Output] = (),
+        state: State | None = None,
+        seen: Callable[[Result], object] = lambda result: None,
+        failed_again: bool = False,
+        again: bool = False,
+        crawl: Crawl | None = None,
+    ) -> None:
+        self.fetcher = fetcher
+        self.concurrency = concurrency
+        self.outputs = outputs
+        self.state = state
+        self.seen = seen
+        self.failed_again = failed_again
+        self.again = again
+        self.crawl = crawl
+        self.skipped = 0
+        self.stopping = False
+        self.active: set[str] = set()
+        self.queue: weft.Queue[Result | None] = weft.Queue(max(16, min(BATCH, HELD // spool.room(concurrency))))
+
+    def stop(self) -> None:
+        """Take no more addresses."""
+        self.stopping = True
+        if self.crawl is not None:
+            self.crawl.news.set()
+
+    def run(self, urls: Iterable[str]) -> None:
+        """Fetch and write them all. OSError or sqlite3.Error if something cannot be written: then what was committed is intact."""
+        if self.state is not None and self.again:
+            self.fetcher.conditions = self.conditions
+        try:
+            with weft.TaskGroup() as group:
+                group.spawn(self.write)
+                for result in self.fetcher.fetch_all(self.left(urls), self.concurrency):
+                    self.queue.put(result)
+                self.queue.put(None)
+        except BaseExceptionGroup as errors:
+            raise first_of(errors) from None
+
+    def left(self, urls: Iterable[str]) -> Iterator[str]:
+        """The addresses that are not done, nor on their way."""
+        state = self.state
+        for url in urls:
+            if self.stopping:
+                return
+            if state is not None:
+                if url in self.active or (not self.again and state.done(url, failed_again=self.failed_again)):
+                    self.skipped += 1
+                    if self.crawl is not None:
+                        self.crawl.ended(url)
+                    continue
+                self.active.add(url)
+            yield url
+
+    def write(self) -> None:
+        """Write what comes, as much at once as has come."""
+        ended = False
+        while not ended:
+            batch = [self.queue.get()]
+            while len(batch) < BATCH and not self.queue.empty():
+                batch.append(self.queue.get())
+            ended = batch[-1] is None
+            results = [result for result in batch if result is not None]
+            if results and (self.outputs or self.state is not None or self.crawl is not None):
+                links = weft.offload(self.commit, results)
+                if self.crawl is not None:
+                    self.crawl.add(links)
+            for result in results:
+                if isinstance(result, Page) and result.file is not None:
+                    result.file.unlink(missing_ok=True)
+                self.active.discard(result.url)
+                if self.crawl is not None:
+                    self.crawl.ended(result.url)
+                self.seen(result)
+
+    def commit(self, results: list[Result]) -> list[tuple[str, int]]:
+        """Add to every output, then to the state. On a real thread. Returns the links that a crawl goes on with."""
+        links = [link for result in results for link in self.crawl.found(result)] if self.crawl is not None else []
+        for output in self.outputs:
+            for result in results:
+                output.add(result)
+        marks = {output.place: output.commit() for output in self.outputs}
+        return self.state.commit(results, marks, links) if self.state is not None else links
+
+    def conditions(self, url: str) -> list[str]:
+        """Header fields that ask for a page only if it has changed (RFC 9110, section 13.1)."""
+        assert self.state is not None
+        etag, modified = self.state.tokens(url)
+        return [f"If-None-Match: {etag}"] * bool(etag) + [f"If-Modified-Since: {modified}"] * bool(modified)
+
+
+def first_of(errors: BaseException) -> BaseException:
+    """The first exception in a group of groups."""
+    while isinstance(errors, BaseExceptionGroup):
+        errors = errors.exceptions[0]
+    return errors

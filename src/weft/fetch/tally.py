@@ -1,0 +1,156 @@
+"""What came of a run, counted as it comes; of a size that does not grow with the run."""
+
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from weft.fetch.errors import FetchError
+from weft.fetch.page import Page
+
+__all__ = ["Host", "Latency", "Tally"]
+
+HOSTS = 2000  # that are counted apart; further ones are "others"
+SHOWN = 1000  # requests that are kept with their times, for the waterfall
+SLOTS = 600  # of time, for what was on its way when
+PHASES = ("name", "connect", "tls", "first byte", "body", "total")
+FINEST, STEP = 1e-5, math.log(1.05)  # seconds, and the logarithm of the ratio between two classes
+
+
+class Latency:
+    """A histogram of seconds in classes 5 % wide."""
+
+    def __init__(self) -> None:
+        self.classes: Counter[int] = Counter()
+        self.count = 0
+        self.most = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.classes[int(math.log(seconds / FINEST) / STEP) if seconds > FINEST else 0] += 1
+        self.count += 1
+        self.most = max(self.most, seconds)
+
+    def percentile(self, percent: float) -> float:
+        """Seconds below which so many percent lie, to 5 %; 0 of nothing."""
+        left = self.count * percent / 100
+        for number in sorted(self.classes):
+            left -= self.classes[number]
+            if left <= 0:
+                return min(FINEST * math.exp((number + 0.5) * STEP), self.most)
+        return self.most
+
+
+@dataclass
+class Host:
+    """What one host has done."""
+
+    pages: int = 0
+    failed: int = 0
+    size: int = 0
+    seconds: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Seconds a page."""
+        return self.seconds / max(self.pages + self.failed, 1)
+
+
+@dataclass
+class Shown:
+    """One request of the waterfall: seconds since the run began, and what came."""
+
+    url: str
+    status: str
+    began: float
+    times: tuple[float, ...]
+    size: int
+
+
+@dataclass
+class Tally:
+    """Counts results. ``failed`` counts the pages of status 400 and more, too."""
+
+    pages: int = 0
+    failed: int = 0
+    size: int = 0
+    slowest: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    latencies: dict[str, Latency] = field(default_factory=lambda: {phase: Latency() for phase in PHASES})
+    hosts: dict[str, Host] = field(default_factory=dict)
+    shown: list[Shown] = field(default_factory=list)
+    began: float = field(default_factory=time.time)
+    slot: float = 0.1
+    changes: list[int] = field(default_factory=lambda: [0] * (SLOTS + 1))
+
+    def add(self, result: Page | FetchError) -> None:
+        """One more page, or one that failed."""
+        self.slowest = max(self.slowest, result.seconds)
+        host = self.host(result.url)
+        host.seconds += result.seconds
+        if isinstance(result, FetchError):
+            self.failed += 1
+            host.failed += 1
+            self.errors[result.kind] += 1
+            self.examples.setdefault(result.kind, f"{result.url}: {result.reason}")
+            self.span(time.time() - result.seconds, result.seconds)
+            self.show(result.url, result.kind, time.time() - result.seconds, (result.seconds,), 0)
+            return
+        self.pages += 1
+        self.failed += not result.ok
+        host.pages += 1
+        host.failed += not result.ok
+        host.size += result.size
+        self.size += result.size
+        self.statuses[result.status] += 1
+        name, connect, tls, first_byte, total = timing = result.timing
+        if not result.ok:
+            self.examples.setdefault(str(result.status), result.url)
+        for phase, seconds in (
+            ("name", name),
+            ("connect", connect - name if connect else 0.0),
+            ("tls", tls - connect if tls else 0.0),
+            ("first byte", first_byte - max(connect, tls)),
+            ("body", total - first_byte),
+            ("total", total),
+        ):
+            if seconds > 0:
+                self.latencies[phase].add(seconds)
+        self.span(result.began, total)
+        self.show(result.url, str(result.status), result.began, timing, result.size)
+
+    def host(self, url: str) -> Host:
+        try:
+            name = urlsplit(url).netloc.rpartition("@")[2]
+        except ValueError:
+            name = ""
+        found = self.hosts.get(name)
+        if found is None:
+            found = self.hosts.setdefault(name if len(self.hosts) < HOSTS else "others", Host())
+        return found
+
+    def span(self, began: float, seconds: float) -> None:
+        """Something was on its way from then on, for so long."""
+        start = max(began - self.began, 0.0)
+        while start + seconds >= SLOTS * self.slot:  # slots twice as wide
+            halved = [self.changes[index] + self.changes[index + 1] for index in range(0, SLOTS, 2)]
+            self.changes = halved + [0] * (SLOTS + 1 - len(halved))
+            self.slot *= 2
+        self.changes[int(start / self.slot)] += 1
+        self.changes[int((start + seconds) / self.slot) + 1 if int((start + seconds) / self.slot) < SLOTS else SLOTS] -= 1
+
+    def show(self, url: str, status: str, began: float, times: tuple[float, ...], size: int) -> None:
+        if len(self.shown) < SHOWN:
+            self.shown.append(Shown(url, status, max(began - self.began, 0.0), times, size))
+
+    def at_once(self) -> list[int]:
+        """How many were on their way in each slot of time."""
+        made, active = [], 0
+        for change in self.changes:
+            active += change
+            made.append(active)
+        while made and not made[-1]:
+            made.pop()
+        return made
