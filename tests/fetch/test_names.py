@@ -23,9 +23,8 @@ def test_plain_names(url: str, name: str) -> None:
     assert str(name_of(url)) == name
 
 
-PARTS = st.lists(
-    st.sampled_from(["a", "A", "a.b", "..", ".", "", "%2e%2e", "%2F", "con", "x" * 300, "é", "a b", "index", "index.html", "a_b"])
-)
+PIECES = ["a", "A", "a.b", "..", ".", "", "%2e%2e", "%2F", "con", "x" * 300, "é", "a b", "index", "index.html", "a_b"]
+PARTS = st.lists(st.sampled_from(PIECES))
 
 
 @given(

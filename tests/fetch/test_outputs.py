@@ -42,7 +42,7 @@ def test_files(urls: list[str], site: str, tmp_path: Path) -> None:
 def test_json_lines(urls: list[str], tmp_path: Path) -> None:
     weft(*urls, "-o", tmp_path / "pages.jsonl", "--extract", r"re:^\.{3}")
     rows = {row["url"]: row for row in map(json.loads, (tmp_path / "pages.jsonl").read_text().splitlines())}
-    assert list(rows) and set(rows) == set(urls)
+    assert set(rows) == set(urls)
     first = rows[urls[2]]
     assert (first["status"], first["size"], len(first["body"]), first["error"]) == (200, 70_000, 70_000, None)
     assert first["extracted"] == {r"re:^\.{3}": ["..."]}

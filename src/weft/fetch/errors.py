@@ -18,11 +18,11 @@ KINDS = {
     "short": ("PARTIAL_FILE",),
     "redirects": ("TOO_MANY_REDIRECTS",),
     "encoding": ("BAD_CONTENT_ENCODING",),
-    "protocol": ("WEIRD_SERVER_REPLY", "HTTP2", "HTTP2_STREAM", "HTTP3", "RANGE_ERROR", "HTTP_RANGE_ERROR", "TOO_LARGE"),
+    "protocol": ("WEIRD_SERVER_REPLY", "HTTP2", "HTTP2_STREAM", "HTTP3", "RANGE_ERROR", "HTTP_RANGE_ERROR"),
     "memory": ("OUT_OF_MEMORY",),
 }
 CODES = {getattr(pycurl, f"E_{name}"): kind for kind, names in KINDS.items() for name in names if hasattr(pycurl, f"E_{name}")}
-CODES |= {16: "protocol", 92: "protocol", 95: "protocol", 97: "proxy", 100: "protocol"}  # not named by every pycurl
+CODES |= {8: "protocol", 16: "protocol", 92: "protocol", 95: "protocol", 97: "proxy", 100: "headers"}  # not named by every pycurl
 
 
 def kind_of(code: int) -> str:

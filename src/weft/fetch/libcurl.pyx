@@ -17,7 +17,7 @@ import time
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, strncmp
 
 import pycurl
 
@@ -243,6 +243,7 @@ cdef class Handle:
         self.head_size = 0
         self.too_large = False
         self.forbidden = False
+        self.headed = False
         self.headers_too_large = False
         self.paused = False
         self.done = False
@@ -358,6 +359,10 @@ cdef size_t take_header(char *data, size_t one, size_t count, void *context) noe
             return 0
         handle.head = grown
         handle.head_room = 2 * size
+    if count <= 2:
+        handle.headed = True
+    elif count > 5 and strncmp(data, b"HTTP/", 5) == 0:
+        handle.headed = False
     memcpy(handle.head + handle.head_size, data, count)
     handle.head_size = size
     return count

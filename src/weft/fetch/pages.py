@@ -11,7 +11,7 @@ import pycurl
 import weft
 from weft.fetch.adaptive import Adaptive
 from weft.fetch.address import plain
-from weft.fetch.errors import FetchError
+from weft.fetch.errors import FetchError, kind_of
 from weft.fetch.libcurl import Handle, Share
 from weft.fetch.manners import Breaker, Hosts, pause_before
 from weft.fetch.options import Options
@@ -159,6 +159,8 @@ class Fetcher:
             times = curl.times
             if curl.code:
                 raise failure(url, curl, self.options, times[-1])
+            if not curl.headed:  # libcurl takes what came for all of it
+                raise FetchError(url, "the connection was closed within the headers", pycurl.E_RECV_ERROR, times[-1])
             body = curl.take()
             path = None
             if spool is not None and spool.path is not None:
@@ -191,6 +193,8 @@ def parse(url: str) -> tuple[str, str]:
             raise FetchError(url, "not a URL: it names no host")
         if any(character.isspace() for character in url):
             raise FetchError(url, "not a URL: it contains a space; write %20")
+        if not url.isprintable():
+            raise FetchError(url, "not a URL: it contains a character that cannot be printed")
         _ = parts.port
     except ValueError as error:
         raise FetchError(url, f"not a URL: {error}") from None
@@ -199,6 +203,7 @@ def parse(url: str) -> tuple[str, str]:
 
 WORDS = {  # what libcurl says of an answer that is none, under a number that says something else
     "HTTP/0.9": "protocol",
+    "Unsupported HTTP": "protocol",
     "hexadecimal": "protocol",
     "chunk": "protocol",
     "nghttp2": "protocol",
@@ -211,7 +216,7 @@ WORDS = {  # what libcurl says of an answer that is none, under a number that sa
 def failure(url: str, curl: Handle, options: Options, seconds: float) -> FetchError:
     """What went wrong, in words that say what to do."""
     code, words = curl.code, curl.reason
-    kind = next((kind for piece, kind in WORDS.items() if piece in words), "")
+    kind = next((kind for piece, kind in WORDS.items() if piece in words and kind_of(code) != "headers"), "")
     if code == pycurl.E_OPERATION_TIMEDOUT:
         if "too slow" in words:
             words = f"not a byte within {options.idle_timeout:g} s"
