@@ -1,5 +1,6 @@
 """``weft fetch``: pages at once."""
 
+import os
 import signal
 import sqlite3
 import sys
@@ -28,6 +29,7 @@ from weft.fetch.outputs.stream import Records, Template
 from weft.fetch.run import Run
 from weft.fetch.state import State
 from weft.fetch.tally import Tally
+from weft.fetch.workers import Workers
 
 __all__ = ["command", "compared"]
 
@@ -66,6 +68,8 @@ class Number(click.ParamType[int]):
 @option(OUTPUT, "--json", "json_lines", is_flag=True, help="Print a JSON object a page, without its body.")
 @option(RUN, "-c", "--concurrency", type=Number(), default="100", show_default=True, help="At most so many pages at once; auto finds out "
         "what the network bears.")  # fmt: skip
+@option(RUN, "-w", "--workers", type=Number(), default="1", show_default=True, help="Processes that share the work, each host in one of "
+        "them; auto: as many as there are cores.")  # fmt: skip
 @option(RUN, "--state", "place", type=click.Path(dir_okay=False), metavar="FILE", help="Note in this database what is done: a run that was "
         "stopped, or killed, goes on where it was.")  # fmt: skip
 @option(RUN, "--retry-failed", is_flag=True, help="With --state: fetch what failed once more; without addresses, that alone.")
@@ -101,7 +105,7 @@ def command(urls: tuple[str, ...], **values: Any) -> int:
         raise click.UsageError("--retry-failed and --refresh need the --state of an earlier run")
     robots = values["crawl"] if values["robots"] is None else values["robots"]
     needs = bool(values["places"] or values["wishes"] or values["crawl"])
-    options = options_of(values, keep=needs, robots=robots)
+    options = options_of(values, keep=needs, robots=robots, conditional=values["refresh"])
     job = Job(options, **values)
     try:
         if job.compare:
@@ -128,6 +132,7 @@ class Job:
         template: str | None,
         json_lines: bool,
         concurrency: int,
+        workers: int,
         place: str | None,
         retry_failed: bool,
         refresh: bool,
@@ -142,6 +147,7 @@ class Job:
         self.places, self.bodies, self.template, self.json_lines = places, bodies, template, json_lines
         self.extractors = dict(extractor(wish) for wish in wishes)
         self.concurrency, self.place, self.retry_failed, self.refresh = concurrency, place, retry_failed, refresh
+        self.workers = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
         self.quiet, self.report, self.compare = quiet, report, compare
         self.data_out = json_lines or template is not None or "-" in places  # standard output is for data
         self.console = Console(stderr=True)
@@ -161,7 +167,8 @@ class Job:
             outputs = self.outputs(state, stack)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".weft-", dir=self.near(outputs)))) if outputs else None
             at_once = self.concurrency or MOST
-            fetcher = stack.enter_context(Fetcher(self.options, at_once, folder, adaptive=not self.concurrency))
+            fetcher = self.fetcher(at_once, folder)
+            stack.callback(fetcher.close)
             source = self.source(urls, fetcher, state)
             crawl = Crawl(source, self.depth, self.domains, state.waiting() if state is not None else ()) if self.crawl else None
             shown = Progress(tally, self.console, lambda: fetcher.active, None if crawl else self.total(urls))
@@ -182,6 +189,13 @@ class Job:
         if failure is not None:
             return 1
         return INTERRUPTED if stopped else 1 if tally.failed else 0
+
+    def fetcher(self, at_once: int, folder: Path | None) -> Fetcher | Workers:
+        """What fetches."""
+        adaptive = not self.concurrency
+        if self.workers > 1:
+            return Workers(self.workers, self.options, at_once, folder, adaptive=adaptive)
+        return Fetcher(self.options, at_once, folder, adaptive=adaptive)
 
     def end(self, tally: Tally, seconds: float, skipped: int, stopped: str | None, failure: BaseException | None) -> None:
         """The last words."""
@@ -266,7 +280,7 @@ class Job:
                 except OSError:
                     continue  # the next run does it
 
-    def source(self, urls: tuple[str, ...], fetcher: Fetcher | None, state: State | None = None) -> Iterator[str]:
+    def source(self, urls: tuple[str, ...], fetcher: Fetcher | Workers | None, state: State | None = None) -> Iterator[str]:
         """The addresses, as they come."""
 
         def stopped() -> bool:

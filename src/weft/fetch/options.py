@@ -83,6 +83,8 @@ class Options:
     """Obey robots.txt, and its Crawl-delay."""
     public_only: bool = False
     """Connect to public addresses alone: none of a private network, nor of this machine."""
+    conditional: bool = False
+    """Ask for a page only if it has changed, where it is known what it was (``Run``)."""
     resolve: tuple[str, ...] = field(default=())
     """Addresses for names, each ``"host:port:address"``, in the place of a look-up."""
 

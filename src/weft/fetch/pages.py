@@ -201,6 +201,14 @@ def parse(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
+def authority_of(url: str) -> str:
+    """Host and port of `url`; empty if it has none."""
+    try:
+        return (plain(url) or parse(url))[1]
+    except FetchError:
+        return ""
+
+
 WORDS = {  # what libcurl says of an answer that is none, under a number that says something else
     "HTTP/0.9": "protocol",
     "Unsupported HTTP": "protocol",

@@ -10,6 +10,7 @@ from weft.fetch.outputs.output import Output
 from weft.fetch.page import Page
 from weft.fetch.pages import Fetcher
 from weft.fetch.state import State
+from weft.fetch.workers import Workers
 
 __all__ = ["Run"]
 
@@ -27,7 +28,7 @@ class Run:
 
     def __init__(
         self,
-        fetcher: Fetcher,
+        fetcher: Fetcher | Workers,
         concurrency: int,
         outputs: Sequence[Output] = (),
         state: State | None = None,

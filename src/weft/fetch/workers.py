@@ -1,0 +1,213 @@
+"""Pages over several processes, for more than one core: hosts are dealt out, so each host's manners hold, and results come in one stream.
+
+Each worker has a scheduler and a Fetcher of its own. Addresses go to it, and results come from it, pickled, over a socket pair: frames of
+four bytes of length and a list. What a worker has not taken waits in its socket, and then in the parent, which stops reading its input.
+"""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import weft
+from weft import socket
+from weft.fetch.errors import FetchError
+from weft.fetch.options import Options
+from weft.fetch.page import Page
+from weft.fetch.pages import Fetcher, authority_of
+
+__all__ = ["Workers"]
+
+WAITING = 64  # addresses that wait for a worker, or results for the parent, at most
+FRAME = 32  # items of a frame at most
+Result = Page | FetchError
+Asked = tuple[str, list[str]]  # an address, and further header fields
+
+
+class Channel:
+    """Lists of objects over a socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.reader = connection.makefile("rb", 256 * 1024)
+
+    def send(self, items: list[Any]) -> None:
+        data = pickle.dumps(items, pickle.HIGHEST_PROTOCOL)
+        self.connection.sendall(len(data).to_bytes(4) + data)
+
+    def receive(self) -> list[Any]:
+        """The next frame; empty at the end."""
+        head = self.reader.read(4)
+        if len(head) < 4:
+            return []
+        size = int.from_bytes(head)
+        data = self.reader.read(size)
+        made: list[Any] = pickle.loads(data) if len(data) == size else []
+        return made
+
+    def close(self) -> None:
+        self.reader.close()
+        self.connection.close()
+
+
+class Worker:
+    """A process and what waits for it."""
+
+    def __init__(self, number: int, setting: object) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "weft.fetch.workers", str(theirs.fileno())]
+            self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        self.number = number
+        self.channel = Channel(ours)
+        self.channel.send([setting])
+        self.waiting: weft.Queue[Asked | None] = weft.Queue(WAITING)
+
+    def feed(self) -> None:
+        """Send what waits, until there is no more."""
+        for frame in gathered(self.waiting):
+            self.channel.send(frame)
+        self.channel.send([None])
+
+    def close(self) -> None:
+        self.channel.close()  # it ends when it sees that
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait()
+
+
+def gathered(queue: "weft.Queue[Any]") -> Iterator[list[Any]]:
+    """What is put in a queue, as much at once as is there, until a None."""
+    while True:
+        frame = [queue.get()]
+        while len(frame) < FRAME and frame[-1] is not None and not queue.empty():
+            frame.append(queue.get())
+        ended = frame[-1] is None
+        if ended:
+            frame.pop()
+        if frame:
+            yield frame
+        if ended:
+            return
+
+
+class Workers:
+    """A Fetcher over `count` processes: ``fetch_all`` alone, and once."""
+
+    def __init__(self, count: int, options: Options, connections: int = 100, folder: Path | None = None, *, adaptive: bool = False) -> None:
+        """As ``Fetcher``; `connections` are all of them together."""
+        each = max(1, connections // count)
+        self.options = options
+        self.conditions: Callable[[str], list[str]] | None = None
+        self.active = 0
+        self.workers = [Worker(number, (options, each, folder, adaptive)) for number in range(count)]
+        self.results: weft.Queue[Result | OSError | None] = weft.Queue(WAITING)
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self.workers:
+            worker.close()
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def once(self, url: str) -> Page:
+        """A page that belongs to the input, fetched here. Raises FetchError."""
+        with Fetcher(self.options) as fetcher:
+            return fetcher.once(url)
+
+    def fetch_all(self, urls: Iterable[str], concurrency: int) -> Iterator[Result]:
+        """As ``Fetcher.fetch_all``. OSError if a worker dies."""
+        with weft.TaskGroup() as group:
+            for worker in self.workers:
+                group.spawn(worker.feed)
+                group.spawn(self.read, worker)
+            group.spawn(self.deal, urls)
+            left = len(self.workers)
+            try:
+                while left:
+                    result = self.results.get()
+                    if result is None:
+                        left -= 1
+                    elif isinstance(result, FetchError) or not isinstance(result, OSError):
+                        self.active -= 1
+                        yield result
+                    else:
+                        raise result
+            finally:
+                group.cancel()
+
+    def deal(self, urls: Iterable[str]) -> None:
+        """Give each address to the worker of its host."""
+        count = len(self.workers)
+        for url in urls:
+            self.active += 1
+            fields = self.conditions(url) if self.conditions is not None else []
+            self.workers[crc32(authority_of(url).encode("utf-8", "replace")) % count].waiting.put((url, fields))
+        for worker in self.workers:
+            worker.waiting.put(None)
+
+    def read(self, worker: Worker) -> None:
+        """Take what a worker sends."""
+        try:
+            while frame := worker.channel.receive():
+                for result in frame:
+                    if result is None:
+                        return
+                    self.results.put(result)
+            self.results.put(OSError(0, "died", f"worker process {worker.process.pid}"))
+        except OSError as error:
+            self.results.put(error)
+        finally:
+            self.results.put(None)
+
+
+def work(number: int) -> None:
+    """A worker: fetch what comes on the socket `number`, until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    channel = Channel(socket.socket(fileno=number))
+    options, connections, folder, adaptive = channel.receive()[0]
+    results: weft.Queue[Result | None] = weft.Queue(WAITING)
+    fields: dict[str, list[str]] = {}
+
+    def send() -> None:
+        for frame in gathered(results):
+            channel.send(frame)
+        channel.send([None])
+
+    def addresses() -> Iterator[str]:
+        while True:
+            frame = channel.receive()
+            if not frame:
+                os._exit(1)  # the parent has died
+            for item in frame:
+                if item is None:
+                    weft.spawn(watch)
+                    return
+                url, more = item
+                if more:
+                    fields[url] = more
+                yield url
+
+    def watch() -> None:
+        channel.receive()
+        os._exit(1)
+
+    with Fetcher(options, connections, folder, adaptive=adaptive) as fetcher, weft.TaskGroup() as group:
+        fetcher.conditions = (lambda url: fields.pop(url, [])) if options.conditional else None
+        group.spawn(send)
+        for result in fetcher.fetch_all(addresses(), connections):
+            results.put(result)
+        results.put(None)
+
+
+if __name__ == "__main__":
+    work(int(sys.argv[1]))
