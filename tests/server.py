@@ -44,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "etag":  # 304 to who has it
             same = self.headers.get("If-None-Match") == f'"{argument}"'
             self.answer(304 if same else 200, b"" if same else b"new", ETag=f'"{argument}"')
+        elif kind == "cookie":
+            self.answer(200, b"", **{"Set-Cookie": f"{argument}=1; Path=/"})
         elif kind == "robots.txt":
             self.answer(200, b"User-agent: *\nDisallow: /web/secret\nCrawl-delay: 0.01\n")
         elif kind == "web":  # /web/N links to 2N and 2N + 1, to a secret, and away

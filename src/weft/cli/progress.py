@@ -60,10 +60,10 @@ class Progress:
 
     def picture(self) -> Group:
         """The state as the live display."""
-        rows: list[object] = []
+        state = Table.grid()
         if self.total:
-            rows.append(ProgressBar(total=self.total, completed=self.done, width=min(60, self.console.width)))
-        rows.append(Text(self.words(), style="bold"))
+            state.add_row(ProgressBar(total=self.total, completed=self.done, width=min(60, self.console.width)))
+        state.add_row(Text(self.words(), style="bold"))
         facts = Table.grid(padding=(0, 3))
         errors = ", ".join(f"{kind}: {count:,}" for kind, count in self.tally.errors.most_common(5))
         statuses = ", ".join(f"{status}: {count:,}" for status, count in self.tally.statuses.most_common(5))
@@ -75,8 +75,7 @@ class Progress:
         ):
             if value:
                 facts.add_row(Text(name, style="dim"), Text(value, style="red" if name == "errors" else ""))
-        rows.append(facts)
-        return Group(*rows)  # type: ignore[arg-type]
+        return Group(state, facts)
 
     @contextmanager
     def shown(self, enabled: bool) -> Iterator[None]:

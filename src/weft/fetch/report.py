@@ -25,13 +25,17 @@ def report(tally: Tally, seconds: float) -> str:
         "bytes": f"{tally.size:,}",
         "seconds": f"{seconds:,.2f}",
         "pages a second": f"{rate:,.1f}",
-        "at once, at most": f"{max(tally.at_once(), default=0):,}",
+        "at once, at most": f"{max(tally.at_once(), default=0):,.0f}",
         "slowest page": f"{tally.slowest:.3f} s",
     }
     sections = [
         ("Waterfall", f"The first {min(len(tally.shown), ROWS):,} requests, by the time when they began.", waterfall(tally.shown[:ROWS])),
         ("Concurrency", "How many requests were on their way at once.", curve(tally.at_once(), tally.slot)),
-        ("Latency", "How many pages took how long; both scales are logarithmic steps of 5 %.", histogram(tally.latencies["total"])),
+        (
+            "Latency",
+            "How many pages took how long; the time on a logarithmic scale.",
+            histogram(tally.latencies["total"]),
+        ),
         ("Phases", "Seconds, by share of the pages that were quicker.", phases(tally)),
         ("Hosts", "Those with the most pages.", hosts(tally)),
         ("Statuses and errors", "How many of each, and one of them.", errors(tally)),
@@ -100,7 +104,7 @@ def ticks(end: float, scale: float, left: float, height: float) -> str:
     return "".join(parts)
 
 
-def curve(levels: list[int], slot: float) -> str:
+def curve(levels: list[float], slot: float) -> str:
     """Requests on their way over time."""
     if not levels:
         return "<p>No request.</p>"
@@ -111,7 +115,7 @@ def curve(levels: list[int], slot: float) -> str:
         y = height - level / most * (height - 24)
         points += [f"{left + number * slot * scale:.1f},{y:.1f}", f"{left + (number + 1) * slot * scale:.1f},{y:.1f}"]
     points.append(f"{left + len(levels) * slot * scale:.1f},{height}")
-    marks = f'<text x="{left - 6}" y="30" text-anchor="end">{most:,}</text><text x="{left - 6}" y="{height}" text-anchor="end">0</text>'
+    marks = f'<text x="{left - 6}" y="30" text-anchor="end">{most:,.0f}</text><text x="{left - 6}" y="{height}" text-anchor="end">0</text>'
     area = f'<polygon points="{" ".join(points)}" fill="{COLORS["first byte"]}"/>'
     return svg(height + 10, ticks(len(levels) * slot, scale, left, height) + area + marks, "requests on their way over time")
 

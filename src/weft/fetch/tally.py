@@ -82,8 +82,9 @@ class Tally:
     hosts: dict[str, Host] = field(default_factory=dict)
     shown: list[Shown] = field(default_factory=list)
     began: float = field(default_factory=time.time)
-    slot: float = 0.1
-    changes: list[int] = field(default_factory=lambda: [0] * (SLOTS + 1))
+    slot: float = 0.005
+    parts: list[float] = field(default_factory=lambda: [0.0] * SLOTS)
+    changes: list[int] = field(default_factory=lambda: [0] * SLOTS)
 
     def add(self, result: Page | FetchError) -> None:
         """One more page, or one that failed."""
@@ -133,24 +134,33 @@ class Tally:
 
     def span(self, began: float, seconds: float) -> None:
         """Something was on its way from then on, for so long."""
-        start = max(began - self.began, 0.0)
-        while start + seconds >= SLOTS * self.slot:  # slots twice as wide
-            halved = [self.changes[index] + self.changes[index + 1] for index in range(0, SLOTS, 2)]
-            self.changes = halved + [0] * (SLOTS + 1 - len(halved))
-            self.slot *= 2
-        self.changes[int(start / self.slot)] += 1
-        self.changes[int((start + seconds) / self.slot) + 1 if int((start + seconds) / self.slot) < SLOTS else SLOTS] -= 1
+        start = max(began - self.began, 0.0) / self.slot
+        end = start + seconds / self.slot
+        while end >= SLOTS:  # slots twice as wide
+            levels = self.at_once()
+            levels += [0.0] * (SLOTS - len(levels))
+            self.parts = [(levels[index] + levels[index + 1]) / 2 for index in range(0, SLOTS, 2)] + [0.0] * (SLOTS // 2)
+            self.changes = [0] * SLOTS
+            self.slot, start, end = self.slot * 2, start / 2, end / 2
+        first, last = int(start), int(end)
+        if first == last:
+            self.parts[first] += end - start
+            return
+        self.parts[first] += first + 1 - start
+        self.parts[last] += end - last
+        self.changes[first + 1] += 1
+        self.changes[last] -= 1
 
     def show(self, url: str, status: str, began: float, times: tuple[float, ...], size: int) -> None:
         if len(self.shown) < SHOWN:
             self.shown.append(Shown(url, status, max(began - self.began, 0.0), times, size))
 
-    def at_once(self) -> list[int]:
-        """How many were on their way in each slot of time."""
+    def at_once(self) -> list[float]:
+        """How many were on their way in each slot of time, on average."""
         made, active = [], 0
-        for change in self.changes:
+        for part, change in zip(self.parts, self.changes, strict=True):
             active += change
-            made.append(active)
-        while made and not made[-1]:
+            made.append(active + part)
+        while made and made[-1] < 1e-9:
             made.pop()
         return made
