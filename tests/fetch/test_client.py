@@ -1,9 +1,11 @@
 """The client of programs."""
 
+import gc
+
 import pytest
 
 import weft
-from weft.fetch import Client, FetchError, Page
+from weft.fetch import Client, Fetcher, FetchError, Options, Page
 
 
 def test_connections_and_cookies_are_kept(site: str) -> None:
@@ -35,3 +37,17 @@ def test_nonsense_is_refused() -> None:
         Client(nonsense=1)
     with pytest.raises(ValueError, match="public_only"):
         Client(public_only=True, proxy="http://localhost")
+
+
+def test_closed_while_pages_are_on_their_way(site: str) -> None:
+    fetcher = Fetcher(Options(), 10)
+    results = fetcher.fetch_all((f"{site}/slow/0.5?{number}" for number in range(50)), 10)
+    tasks = [weft.spawn(fetcher.attempt, f"{site}/slow/5") for _ in range(3)]
+    assert isinstance(next(results), Page)
+    fetcher.close()
+    assert isinstance(tasks[0].result(), FetchError)
+    with pytest.raises(ValueError, match="closed"):
+        list(results)
+    fetcher.close()  # twice does no harm
+    del results, fetcher
+    gc.collect()

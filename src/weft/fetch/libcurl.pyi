@@ -2,6 +2,8 @@ from collections.abc import Callable
 
 from weft import Event
 
+def end() -> None: ...
+
 class Strings:
     def __init__(self, strings: list[str]) -> None: ...
 

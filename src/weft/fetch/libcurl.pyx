@@ -7,9 +7,11 @@ What is declared here is libcurl's ABI, which has not changed since 2006: https:
 Invariants:
 - What libcurl calls back runs no bytecode on a page's way: it cannot park, Ctrl-C cannot strike in it, and it costs next to nothing.
 - What goes wrong in a callback is kept (``failure``), ends the transfer, and is raised where the task waits.
+- Nothing calls libcurl when the interpreter has ended.
 - A handle that is in a Multi is held by it: libcurl never has a pointer to an object that is gone.
 """
 
+import atexit
 import os
 import sys
 import time
@@ -139,6 +141,16 @@ if (<Teller>dlsym(LIBRARY, "curl_version"))().decode().split()[0] not in pycurl.
     raise ImportError(f"pycurl was built for another libcurl than the one it has loaded: {pycurl.version}")
 
 cdef object now = time.monotonic
+cdef bint over = False  # the interpreter ends, and pycurl may have ended libcurl before what is left here goes
+
+
+def end() -> None:
+    """What is left is left to the operating system."""
+    global over
+    over = True
+
+
+atexit.register(end)
 
 
 cdef class Strings:
@@ -154,7 +166,8 @@ cdef class Strings:
             self.first = grown
 
     def __dealloc__(self):
-        slist_free(self.first)
+        if not over:
+            slist_free(self.first)
 
 
 cdef bytes encoded(string):
@@ -190,7 +203,7 @@ cdef class Handle:
             easy_setopt(self.easy, PREREQDATA, <void *>self)
 
     def __dealloc__(self):
-        if self.easy is not NULL:
+        if self.easy is not NULL and not over:
             easy_cleanup(self.easy)
         free(self.head)
 
@@ -402,7 +415,8 @@ cdef class Share:
             share_setopt(self.share, SHARED, <int>COOKIES)
 
     def __dealloc__(self):
-        share_cleanup(self.share)
+        if not over:
+            share_cleanup(self.share)
 
 
 @cython.no_gc_clear
@@ -432,7 +446,8 @@ cdef class Multi:
         multi_setopt(self.multi, <int>pycurl.M_MAXCONNECTS, connections)
 
     def __dealloc__(self):
-        self.end()
+        if not over:
+            self.end()
 
     cdef void end(self) noexcept:
         if self.multi is NULL:
@@ -466,6 +481,8 @@ cdef class Multi:
 
     cdef int act(self, int number, int what) except -1:
         """``curl_multi_socket_action``: tell what happened."""
+        if self.multi is NULL:
+            return 0
         cdef int running = 0
         cdef int code = multi_act(self.multi, number, what, &running)
         if self.failure is not None:
@@ -477,6 +494,8 @@ cdef class Multi:
 
     cdef bint collect(self) except -1:
         """Set the ``news`` of the transfers that have ended; true if there are any."""
+        if self.multi is NULL:
+            return False
         cdef int left = 0
         cdef char *context
         cdef bint found = False

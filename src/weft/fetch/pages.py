@@ -1,7 +1,7 @@
 """One page, and many at once."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,7 +68,7 @@ class Fetcher:
             raise result
         return result
 
-    def fetch_all(self, urls: Iterable[str], concurrency: int) -> Iterator[Page | FetchError]:
+    def fetch_all(self, urls: Iterable[str], concurrency: int) -> Generator[Page | FetchError, None, None]:
         """Fetch many, at most `concurrency` at once, each in a task; yields them as they come. `urls` is read as room comes free."""
         with weft.map(self.attempt, urls, concurrency=concurrency, ordered=False) as results:
             yield from results

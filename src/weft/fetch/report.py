@@ -4,7 +4,7 @@ import math
 from html import escape
 from importlib.resources import files
 
-from weft.fetch.tally import FINEST, PHASES, STEP, Latency, Shown, Tally
+from weft.fetch.tally import PHASES, Latency, Shown, Tally, edge_of
 
 __all__ = ["report"]
 
@@ -131,12 +131,12 @@ def histogram(latency: Latency) -> str:
     parts = []
     for number, count in sorted(latency.classes.items()):
         x, tall = left + (number - first) * width, max(count / most * (height - 30), 1)
-        until = FINEST * math.exp((number + 1) * STEP)
+        until = edge_of(number + 1)
         bar = f'<rect x="{x:.1f}" y="{height - tall:.1f}" width="{max(width - 1, 0.5):.1f}" height="{tall:.1f}" fill="{COLORS["body"]}">'
         parts.append(f"{bar}<title>{count:,} pages, up to {until:.4f} s</title></rect>")
     for share in range(5):
         steps = (last - first + 1) * share / 4
-        x, until = left + steps * width, FINEST * math.exp((first + steps) * STEP)
+        x, until = left + steps * width, edge_of(first + round(steps))
         parts.append(f'<text x="{x:.1f}" y="{height + 16}" text-anchor="middle" class="dim">{until:.3g} s</text>')
     parts.append(f'<text x="{left - 6}" y="24" text-anchor="end">{most:,}</text>')
     return svg(height + 24, "".join(parts), "histogram of latencies")

@@ -1,6 +1,7 @@
 """A whole run: addresses in, pages out, with what it has done kept safe."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 
 import weft
 from weft.fetch import spool
@@ -48,7 +49,10 @@ class Run:
         self.skipped = 0
         self.stopping = False
         self.active: set[str] = set()
-        self.queue: weft.Queue[Result | None] = weft.Queue(max(16, min(BATCH, HELD // spool.room(concurrency))))
+        self.waiting: list[Result] = []  # to be written
+        self.most = max(16, min(BATCH, HELD // spool.room(concurrency)))
+        self.ended = False
+        self.news, self.room = weft.Event(), weft.Event()
 
     def stop(self) -> None:
         """Take no more addresses."""
@@ -60,14 +64,29 @@ class Run:
         """Fetch and write them all. OSError or sqlite3.Error if something cannot be written: then what was committed is intact."""
         if self.state is not None and self.again:
             self.fetcher.conditions = self.conditions
+        results = self.fetcher.fetch_all(self.left(urls), self.concurrency)
         try:
-            with weft.TaskGroup() as group:
-                group.spawn(self.write)
-                for result in self.fetcher.fetch_all(self.left(urls), self.concurrency):
-                    self.queue.put(result)
-                self.queue.put(None)
+            with closing(results):  # nothing is on its way any more when this returns
+                if self.outputs or self.state is not None or self.crawl is not None:
+                    self.write_all(results)
+                else:
+                    for result in results:
+                        self.seen(result)
         except BaseExceptionGroup as errors:
             raise first_of(errors) from None
+
+    def write_all(self, results: Iterable[Result]) -> None:
+        """Collect what comes, while what came before is written."""
+        with weft.TaskGroup() as group:
+            group.spawn(self.write)
+            for result in results:
+                self.waiting.append(result)
+                self.news.set()
+                if len(self.waiting) >= self.most:
+                    self.room.clear()
+                    self.room.wait()
+            self.ended = True
+            self.news.set()
 
     def left(self, urls: Iterable[str]) -> Iterator[str]:
         """The addresses that are not done, nor on their way."""
@@ -86,18 +105,15 @@ class Run:
 
     def write(self) -> None:
         """Write what comes, as much at once as has come."""
-        ended = False
-        while not ended:
-            batch = [self.queue.get()]
-            while len(batch) < BATCH and not self.queue.empty():
-                batch.append(self.queue.get())
-            ended = batch[-1] is None
-            results = [result for result in batch if result is not None]
-            if results and (self.outputs or self.state is not None or self.crawl is not None):
-                links = weft.offload(self.commit, results)
-                if self.crawl is not None:
-                    self.crawl.add(links)
-            for result in results:
+        while not self.ended or self.waiting:
+            self.news.wait()
+            self.news.clear()
+            batch, self.waiting = self.waiting, []
+            self.room.set()
+            links = weft.offload(self.commit, batch) if batch else []
+            if self.crawl is not None:
+                self.crawl.add(links)
+            for result in batch:
                 if isinstance(result, Page) and result.file is not None:
                     result.file.unlink(missing_ok=True)
                 self.active.discard(result.url)

@@ -1,43 +1,62 @@
 """What came of a run, counted as it comes; of a size that does not grow with the run."""
 
-import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from weft.fetch.address import plain
 from weft.fetch.errors import FetchError
 from weft.fetch.page import Page
+from weft.fetch.pages import authority_of
 
-__all__ = ["Host", "Latency", "Tally"]
+__all__ = ["PHASES", "Host", "Latency", "Shown", "Tally", "edge_of"]
 
 HOSTS = 2000  # that are counted apart; further ones are "others"
 SHOWN = 1000  # requests that are kept with their times, for the waterfall
 SLOTS = 600  # of time, for what was on its way when
 PHASES = ("name", "connect", "tls", "first byte", "body", "total")
-FINEST, STEP = 1e-5, math.log(1.05)  # seconds, and the logarithm of the ratio between two classes
+TICKS, FINE = 1_000_000, 5  # of a second; bits that tell classes apart
+
+
+def class_of(seconds: float) -> int:
+    """The class of a time: each is a sixteenth of a power of two wide, from 16 microseconds on."""
+    ticks = int(seconds * TICKS) or 1
+    bits = ticks.bit_length()
+    return ticks if bits <= FINE else ((bits - FINE) << (FINE - 1)) + (ticks >> (bits - FINE))
+
+
+def edge_of(number: int) -> float:
+    """The seconds at which a class begins."""
+    shift, rest = divmod(number, 1 << (FINE - 1))
+    if shift < 2:
+        return number / TICKS
+    return (((1 << (FINE - 1)) + rest) << (shift - 1)) / TICKS
 
 
 class Latency:
-    """A histogram of seconds in classes 5 % wide."""
+    """A histogram of seconds, in classes of 3 to 6 %."""
+
+    __slots__ = ("classes", "count", "most")
 
     def __init__(self) -> None:
-        self.classes: Counter[int] = Counter()
+        self.classes: dict[int, int] = {}
         self.count = 0
         self.most = 0.0
 
     def add(self, seconds: float) -> None:
-        self.classes[int(math.log(seconds / FINEST) / STEP) if seconds > FINEST else 0] += 1
+        number = class_of(seconds)
+        self.classes[number] = self.classes.get(number, 0) + 1
         self.count += 1
-        self.most = max(self.most, seconds)
+        if seconds > self.most:
+            self.most = seconds
 
     def percentile(self, percent: float) -> float:
-        """Seconds below which so many percent lie, to 5 %; 0 of nothing."""
+        """Seconds below which so many percent lie, as exactly as the classes are; 0 of nothing."""
         left = self.count * percent / 100
         for number in sorted(self.classes):
             left -= self.classes[number]
             if left <= 0:
-                return min(FINEST * math.exp((number + 0.5) * STEP), self.most)
+                return min((edge_of(number) + edge_of(number + 1)) / 2, self.most)
         return self.most
 
 
@@ -109,24 +128,22 @@ class Tally:
         name, connect, tls, first_byte, total = timing = result.timing
         if not result.ok:
             self.examples.setdefault(str(result.status), result.url)
-        for phase, seconds in (
-            ("name", name),
-            ("connect", connect - name if connect else 0.0),
-            ("tls", tls - connect if tls else 0.0),
-            ("first byte", first_byte - max(connect, tls)),
-            ("body", total - first_byte),
-            ("total", total),
-        ):
-            if seconds > 0:
-                self.latencies[phase].add(seconds)
+        latencies = self.latencies
+        if connect:  # a connection of its own
+            latencies["name"].add(name)
+            latencies["connect"].add(connect - name)
+            if tls:
+                latencies["tls"].add(tls - connect)
+        latencies["first byte"].add(first_byte - (tls or connect))
+        latencies["body"].add(total - first_byte)
+        latencies["total"].add(total)
         self.span(result.began, total)
-        self.show(result.url, str(result.status), result.began, timing, result.size)
+        if len(self.shown) < SHOWN:
+            self.show(result.url, str(result.status), result.began, timing, result.size)
 
     def host(self, url: str) -> Host:
-        try:
-            name = urlsplit(url).netloc.rpartition("@")[2]
-        except ValueError:
-            name = ""
+        parts = plain(url)
+        name = parts[1] if parts else authority_of(url).rpartition("@")[2]
         found = self.hosts.get(name)
         if found is None:
             found = self.hosts.setdefault(name if len(self.hosts) < HOSTS else "others", Host())

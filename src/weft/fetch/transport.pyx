@@ -70,6 +70,7 @@ cdef class Transport:
     cdef object driver
     cdef long connections
     cdef int active
+    cdef bint closed
     cdef double parked_until  # the driver waits until then; RUNNING while it does not
     cdef int inner
     cdef int outer
@@ -88,7 +89,8 @@ cdef class Transport:
         self.poller.register(self.inner, POLLIN)
 
     def close(self) -> None:
-        """Close every connection; the tasks of transfers must have ended."""
+        """Close every connection. Who still waits for a transfer sees it fail."""
+        self.closed = True
         if self.driver is not None:
             self.driver.cancel()
             self.driver.join()
@@ -108,6 +110,8 @@ cdef class Transport:
         `authority`: the host and port; `single`: they take a connection for each transfer, as plain HTTP does. ``sink(bytes)`` takes what
         has come of a body that is not held whole.
         """
+        if self.closed:
+            raise ValueError("the fetcher is closed")
         host = <Host>self.hosts.get(authority)
         if host is None:
             host = self.hosts[authority] = Host(single)
@@ -147,8 +151,6 @@ cdef class Transport:
     cdef Multi multi(self, int place):
         """The Multi of that number."""
         while place >= len(self.multis):
-            if self.inner < 0:
-                raise ValueError("the fetcher is closed")
             self.multis.append(Multi(self.poller, POLLIN, POLLOUT, self.connections, self.owners))
         return <Multi>self.multis[place]
 
@@ -165,7 +167,7 @@ cdef class Transport:
         cdef bint found
         cdef Multi multi
         try:
-            while self.active:
+            while self.active and not self.closed:
                 now = monotonic()
                 left = IDLE
                 for multi in self.multis:

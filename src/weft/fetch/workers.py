@@ -9,7 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -124,7 +124,7 @@ class Workers:
         with Fetcher(self.options) as fetcher:
             return fetcher.once(url)
 
-    def fetch_all(self, urls: Iterable[str], concurrency: int) -> Iterator[Result]:
+    def fetch_all(self, urls: Iterable[str], concurrency: int) -> Generator[Result, None, None]:
         """As ``Fetcher.fetch_all``. OSError if a worker dies."""
         with weft.TaskGroup() as group:
             for worker in self.workers:
