@@ -27,7 +27,7 @@ WORKS: dict[str, Work] = {
     "fetch": fetch.WORK,
     "fetch_cpu": fetch_cpu.WORK,
 }
-BUILT_IN = {"asyncio", "C"}
+BUILT_IN = {"asyncio", "C", "limit"}
 PROGRAMS = {"go", "curl", "wget2"}
 Rows = dict[tuple[str, int], dict[str, list[float]]]
 

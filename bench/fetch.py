@@ -8,18 +8,20 @@ import importlib
 import resource
 import time
 
-from bench.origin import origin
+from bench.origin import DELAY, origin
 from bench.work import Work, pin, scale
 
-PEERS = ("weft", "pycurl", "curl", "wget2", "aiohttp", "gevent", "httpx")
+PEERS = ("weft", "limit", "pycurl", "curl", "wget2", "aiohttp", "gevent", "httpx")
 TITLES = ("4 KB clear", "50 KB clear", "4 KB, TLS, HTTP/2 where offered", "4 KB after 100 ms")
-COUNTS = (10_000, 10_000, 10_000, 10_000)
-FEWER = {"httpx": 10}  # a tenth of the pages is enough for it
+COUNTS = (10_000, 10_000, 10_000, 30_000)
+FEWER = {"httpx": 10, "gevent": 2, "aiohttp": 2}  # fewer pages are enough for them
 CONNECTIONS = 200
 
 
 def measure(peer: str, variant: int) -> tuple[float, float]:
     """Pages a second, and CPU microseconds a page."""
+    if peer == "limit":
+        return (CONNECTIONS / DELAY, 0.0) if variant == 3 else (float("nan"), float("nan"))
     fetch = importlib.import_module(f"bench.fetchers.{peer}_fetcher").fetch
     count = scale(COUNTS[variant] // FEWER.get(peer, 1))
     with origin(slow=variant == 3) as servers:
@@ -47,7 +49,7 @@ WORK = Work(
     "fetch",
     "pages/s",
     {peer: lambda variant, peer=peer: measure(peer, variant)[0] for peer in PEERS},  # type: ignore[misc]
-    {"curl": 1.0, "wget2": 1.0, "aiohttp": 3, "gevent": 5, "httpx": 40},
+    {"limit": 0.97, "curl": 1.0, "wget2": 1.0, "aiohttp": 3, "gevent": 5, "httpx": 40},
     more=True,
     variants=(0, 1, 2, 3),
     titles=TITLES,
