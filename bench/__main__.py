@@ -57,7 +57,7 @@ def table(rows: Rows) -> Table:
         title = work.titles[variant] if work.titles else f"{work.title}, {variant} connections" if variant else work.title
         for peer, figures in peers.items():
             ratio = work.ratio(medians["weft"], medians[peer]) if "weft" in medians and peer != "weft" else None
-            goal = work.goals.get(peer)
+            goal = work.variant_goals.get(variant, work.goals).get(peer)
             reached = "" if ratio is None or goal is None else "  yes" if ratio >= goal else "  no"
             made.add_row(
                 title,

@@ -13,8 +13,9 @@ class Work:
 
     `peers` maps a peer's name to a function that does the work and returns the figure; `goals` a peer's name to how many times better weft
     should be (a figure counts as better when it is smaller, unless `more` is set). `variants` are arguments to run it with, one row each;
-    they are named by `titles`, or are numbers of connections. A figure that is not a number is left out: the peer has nothing of the kind.
-    `samples` is how many figures a round takes: several of what is quick, because the machine's own speed wavers from second to second.
+    they are named by `titles`, or are numbers of connections, and may have goals of their own in `variant_goals`. A figure that is not a
+    number is left out: the peer has nothing of the kind. `samples` is how many figures a round takes: several of what is quick, because
+    the machine's own speed wavers from second to second.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Work:
     variants: tuple[int, ...] = (0,)
     samples: int = 1
     titles: tuple[str, ...] = ()
+    variant_goals: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def main(self) -> None:
         """`python -m bench.WORK PEER [VARIANT]`."""

@@ -41,6 +41,13 @@ def test_robots_for_a_list(site: str) -> None:
     assert sorted(page.kind if isinstance(page, fetch.FetchError) else str(page.status) for page in pages) == ["200", "robots"]
 
 
+def test_a_host_whose_robots_file_cannot_be_read() -> None:
+    errors = list(fetch.fetch_all(["http://127.0.0.1:1/a", "http://127.0.0.1:1/b"], robots=True))
+    assert [(error.kind, "robots.txt" in error.reason) for error in errors if isinstance(error, fetch.FetchError)] == [
+        ("connect", True)
+    ] * 2
+
+
 def test_crawl_delay_is_kept(site: str) -> None:
     began = time.monotonic()
     assert len(list(fetch.fetch_all([f"{site}/web/{number}" for number in range(1, 31)], robots=True))) == 30

@@ -31,12 +31,14 @@ SIZES = [0, 10, 70_000, 3_000_000, 5000]
 
 
 def test_files(urls: list[str], site: str, tmp_path: Path) -> None:
-    done = weft(*urls, "-o", tmp_path / "pages")
+    done = weft(*urls, "-o", tmp_path / "pages", "-o", tmp_path / "pages.jsonl")
     assert done.returncode == 1, done.stderr
     found = {str(path.relative_to(tmp_path / "pages")): path.stat().st_size for path in (tmp_path / "pages").rglob("*") if path.is_file()}
     host = site.partition("://")[2].replace(":", "+") + "+http"
     assert {name.rpartition("/")[0] for name in found} == {f"{host}/bytes", f"{host}/gzip"}
     assert sorted(found.values()) == sorted(SIZES)
+    assert {len(row.get("body", "")) for row in map(json.loads, (tmp_path / "pages.jsonl").read_text().splitlines())} == {*SIZES, 6}
+    assert not list(tmp_path.rglob(".weft-*"))
 
 
 def test_json_lines(urls: list[str], tmp_path: Path) -> None:

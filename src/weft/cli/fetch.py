@@ -1,6 +1,7 @@
 """``weft fetch``: pages at once."""
 
 import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -107,6 +108,9 @@ def command(urls: tuple[str, ...], **values: Any) -> int:
     needs = bool(values["places"] or values["wishes"] or values["crawl"])
     options = options_of(values, keep=needs, robots=robots, conditional=values["refresh"])
     job = Job(options, **values)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a page may take a descriptor
     try:
         if job.compare:
             return compared(list(job.source(urls, None)), options, job.concurrency or MOST, job.quiet)

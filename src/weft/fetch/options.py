@@ -11,7 +11,7 @@ from weft.fetch.libcurl import Handle, Share
 
 __all__ = ["Options"]
 
-SERVER_RESPONSE_TIMEOUT_MS, BEARER = 341, 64  # not named by every pycurl
+BEARER = 64  # CURLAUTH_BEARER, not named by every pycurl
 MAXIMUM = 1024**3  # bytes
 TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 VERSIONS = {"1.1": pycurl.CURL_HTTP_VERSION_1_1, "2": pycurl.CURL_HTTP_VERSION_2TLS}
@@ -76,7 +76,7 @@ class Options:
     redirects: int = 20
     """How many redirects are followed; 0: none."""
     first_byte_timeout: float = 0.0
-    """Seconds from the request to the first byte of its answer; 0: no limit but `timeout`."""
+    """Seconds until the first byte of the answer; 0: no limit but `timeout`."""
     breaker: int = 0
     """Failures in a row after which a host counts as down, and is left alone for 30 seconds; 0: never."""
     robots: bool = False
@@ -153,8 +153,6 @@ class Options:
             curl.setopt(pycurl.RANGE, self.range)
         if self.ip is not None:
             curl.setopt(pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4 if self.ip == 4 else pycurl.IPRESOLVE_V6)
-        if self.first_byte_timeout:
-            curl.setopt(SERVER_RESPONSE_TIMEOUT_MS, milliseconds(self.first_byte_timeout))
         if self.public_only:
             curl.setopt(pycurl.PROXY, "")
             curl.allow(is_public)

@@ -155,7 +155,7 @@ class Fetcher:
             if self.conditions is not None:
                 curl.setopt(pycurl.HTTPHEADER, [*self.options.headers, *self.conditions(url)])
             curl.prepare(url, self.options.keep or hold, self.options.max_size, self.room if spool else 0, met)
-            self.transport.perform(curl, authority, scheme == "http", spool.put if spool else None)
+            self.transport.perform(curl, authority, scheme == "http", self.options.first_byte_timeout, spool.put if spool else None)
             times = curl.times
             if curl.code:
                 raise failure(url, curl, self.options, times[-1])
@@ -170,6 +170,8 @@ class Fetcher:
             began = time.time() - times[-1]
             moved = curl.moved or url
             return Page(url, moved, curl.status, curl.size, body, curl.header(), times, curl.http, curl.address, began, path)
+        except TimeoutError:
+            raise FetchError(url, f"no answer within {self.options.first_byte_timeout:g} s", pycurl.E_OPERATION_TIMEDOUT) from None
         except OSError as error:
             if isinstance(error, FetchError):
                 raise

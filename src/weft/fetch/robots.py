@@ -22,6 +22,7 @@ class Rules:
     def __init__(self) -> None:
         self.known = weft.Event()
         self.parsed: Any = None
+        self.error: FetchError | None = None
 
 
 class Robots:
@@ -50,11 +51,15 @@ class Robots:
             rules = self.hosts[origin] = Rules()
             try:
                 rules.parsed = self.parse(self.read(f"{origin}/robots.txt"))
+            except FetchError as error:
+                rules.error = error
             finally:
-                if rules.parsed is None:  # interrupted: the next one asks again
+                if rules.parsed is None and rules.error is None:  # interrupted: the next one asks again
                     self.hosts.pop(origin, None)
                 rules.known.set()
         rules.known.wait()
+        if rules.error is not None:
+            raise FetchError(url, f"its robots.txt cannot be read: {rules.error.reason}", kind=rules.error.kind)
         if rules.parsed is None:
             return self.check(url)
         if not rules.parsed.can_fetch(url, self.agent):
@@ -62,11 +67,8 @@ class Robots:
         return float(rules.parsed.crawl_delay(self.agent) or 0)
 
     def read(self, url: str) -> str:
-        """The file; everything is allowed where there is none, nothing where the host does not say (RFC 9309, section 2.3.1)."""
-        try:
-            page = self.fetcher.once(url)
-        except FetchError:
-            return NOTHING
+        """The file; everything is allowed where there is none, nothing where the server fails (RFC 9309, section 2.3.1)."""
+        page = self.fetcher.once(url)
         if page.status >= 500:
             return NOTHING
         return page.body[:LARGEST].decode("utf-8", "replace") if page.status < 300 else EVERYTHING

@@ -104,11 +104,11 @@ cdef class Transport:
         os.close(self.outer)
         self.inner = self.outer = -1
 
-    def perform(self, Handle handle, str authority, bint single, sink=None) -> None:
+    def perform(self, Handle handle, str authority, bint single, double patience=0, sink=None) -> None:
         """Run a prepared handle, parked until it ends.
 
-        `authority`: the host and port; `single`: they take a connection for each transfer, as plain HTTP does. ``sink(bytes)`` takes what
-        has come of a body that is not held whole.
+        `authority`: the host and port; `single`: they take a connection for each transfer, as plain HTTP does. `patience`: TimeoutError if
+        the answer has not begun after so many seconds (0: no limit). ``sink(bytes)`` takes what has come of a body that is not held whole.
         """
         if self.closed:
             raise ValueError("the fetcher is closed")
@@ -125,6 +125,8 @@ cdef class Transport:
                 self.driver.name = "fetch driver"
             elif multi.deadline < self.parked_until:
                 self.ring()
+            if patience and not handle.news.wait(patience) and not handle.head_size:
+                raise TimeoutError
             while True:
                 handle.news.wait()
                 if handle.done:

@@ -2,6 +2,7 @@
 
 import mimetypes
 import os
+import shutil
 from pathlib import Path
 
 from weft.fetch.errors import FetchError
@@ -34,10 +35,14 @@ class Files(Output):
             return
         path = self.path_of(result)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = result.file
-        if part is None:
-            part = self.place / f".weft-{os.getpid()}.part"
+        part = self.place / f".weft-{os.getpid()}.part"
+        if result.file is None:
             part.write_bytes(result.body)
+        else:  # others may want it, too
+            try:
+                part.hardlink_to(result.file)
+            except OSError:
+                shutil.copyfile(result.file, part)
         part.replace(path)
 
     def commit(self) -> int:
