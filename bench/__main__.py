@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import echo, fetch, fetch_cpu, hopping, memory, spawning, switching, toolkit
+from bench import echo, fetch, fetch_cpu, fetch_scale, fetch_workers, hopping, memory, spawning, switching, toolkit
 from bench.work import Work
 
 WORKS: dict[str, Work] = {
@@ -26,6 +26,8 @@ WORKS: dict[str, Work] = {
     "toolkit": toolkit.WORK,
     "fetch": fetch.WORK,
     "fetch_cpu": fetch_cpu.WORK,
+    "fetch_scale": fetch_scale.WORK,
+    "fetch_workers": fetch_workers.WORK,
 }
 BUILT_IN = {"asyncio", "C", "limit"}
 PROGRAMS = {"go", "curl", "wget2"}

@@ -44,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
         elif kind == "etag":  # 304 to who has it
             same = self.headers.get("If-None-Match") == f'"{argument}"'
             self.answer(304 if same else 200, b"" if same else b"new", ETag=f'"{argument}"')
+        elif kind == "sitemap.xml":
+            self.answer(200, b"<urlset>" + b" " * 100_000 + b"<loc>http://%s/bytes/7</loc></urlset>" % self.headers["Host"].encode())
         elif kind == "cookie":
             self.answer(200, b"", **{"Set-Cookie": f"{argument}=1; Path=/"})
         elif kind == "robots.txt":

@@ -146,3 +146,16 @@ def test_a_missing_extra_is_named(site: str, tmp_path: Path) -> None:
     done = weft(f"{site}/bytes/5", "-o", tmp_path / "x.parquet", env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert "pip install 'weft[parquet]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_no_orders_for_the_terminal(site: str) -> None:
+    url = f"{site}/bytes/5?\x1b[31m"
+    for words in ([], ["--format", "{url} {reason}"], [*["http://127.0.0.1:1/"] * 10]):
+        done = weft(url, *words)
+        assert "\N{REPLACEMENT CHARACTER}[31m" in done.stdout
+        assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_long_sitemap_is_held(site: str, tmp_path: Path) -> None:
+    done = weft("-i", f"{site}/sitemap.xml", "-o", tmp_path / "pages", "-c", "5000", "--format", "{size}")
+    assert done.stdout.split() == ["7"], done.stderr

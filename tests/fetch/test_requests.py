@@ -2,6 +2,8 @@
 
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -107,3 +109,15 @@ def test_http2_is_shared(tmp_path: Path) -> None:
     context = hostile.context_of(tmp_path, "localhost", (-1, 1), protocols=("h2", "http/1.1"))
     with hostile.listening(None, context) as port:
         assert fetch.get(f"https://localhost:{port}/", insecure=True, http="1.1").http == "1.1"
+
+
+def test_no_descriptor_is_left(site: str) -> None:
+    program = f"""
+import resource
+from weft.fetch import fetch_all
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+results = list(fetch_all(["{site}/slow/0.3"] * 100, concurrency=100))
+print({{getattr(result, "reason", "")[:28] for result in results}})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
+    assert "no descriptor is left" in done.stdout, done.stderr

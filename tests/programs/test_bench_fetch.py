@@ -13,8 +13,10 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("work", ["fetch", "fetch_cpu"])
-@pytest.mark.parametrize("variant", range(3))
+WORKS = [(work, variant) for work in ("fetch", "fetch_cpu") for variant in range(3)]
+
+
+@pytest.mark.parametrize(("work", "variant"), [*WORKS, ("fetch_scale", 0), ("fetch_scale", 1), ("fetch_workers", 2)])
 def test_weft_fetches(work: str, variant: int) -> None:
     nginx, environment = servers.program("nginx-light", "usr/sbin/nginx")
     environment |= {"BENCH_SMOKE": "1", "PATH": f"{nginx.parent}:{os.environ['PATH']}"}

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 from weft.fetch import FetchError, Page
+from weft.fetch.record import printable
 from weft.fetch.tally import Tally
 
 __all__ = ["bars", "line_of", "summary", "totals"]
@@ -22,8 +23,7 @@ def line_of(result: Page | FetchError) -> str:
 
 
 def row(status: str, size: str, seconds: float, rest: str, color: str) -> str:
-    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in rest)
-    return f"{click.style(f'{status:>6}', fg=color)} {size:>14} {seconds:8.3f} s  {printable}"
+    return f"{click.style(f'{status:>6}', fg=color)} {size:>14} {seconds:8.3f} s  {printable(rest)}"
 
 
 def totals(tally: Tally, seconds: float, skipped: int = 0) -> str:
@@ -53,7 +53,7 @@ def summary(tally: Tally, console: Console) -> None:
     both.add_row(counts, phases)
     console.print(both)
     for kind, example in list(tally.examples.items())[:10]:
-        console.print(f"{kind}, for example: {example}", style="red", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{kind}, for example: {printable(example)}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def bars(one_by_one: float, at_once: float, slowest: float) -> None:

@@ -13,6 +13,7 @@ cdef class Handle:
     cdef bint paused
     cdef readonly bint too_large
     cdef readonly bint forbidden
+    cdef readonly int refused
     cdef readonly bint headed
     cdef readonly bint headers_too_large
     cdef readonly long long size

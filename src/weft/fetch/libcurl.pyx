@@ -18,6 +18,7 @@ import time
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.errno cimport errno
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, strncmp
 
@@ -198,6 +199,8 @@ cdef class Handle:
         easy_setopt(self.easy, <int>pycurl.WRITEDATA, <void *>self)
         easy_setopt(self.easy, <int>pycurl.HEADERFUNCTION, <void *>take_header)
         easy_setopt(self.easy, <int>pycurl.WRITEHEADER, <void *>self)
+        easy_setopt(self.easy, <int>pycurl.OPENSOCKETFUNCTION, <void *>may_open)
+        easy_setopt(self.easy, OPENSOCKETDATA, <void *>self)
         if hasattr(pycurl, "PREREQFUNCTION"):
             easy_setopt(self.easy, <int>pycurl.PREREQFUNCTION, <void *>stands)
             easy_setopt(self.easy, PREREQDATA, <void *>self)
@@ -234,8 +237,6 @@ cdef class Handle:
     def allow(self, allowed) -> None:
         """Ask ``allowed(address)`` before each connection; false, and it is not made."""
         self.allowed = allowed
-        easy_setopt(self.easy, <int>pycurl.OPENSOCKETFUNCTION, <void *>may_open)
-        easy_setopt(self.easy, OPENSOCKETDATA, <void *>self)
 
     def prepare(self, url, bint keep, long long limit, size_t room, met) -> None:
         """Make ready for a page.
@@ -256,6 +257,7 @@ cdef class Handle:
         self.head_size = 0
         self.too_large = False
         self.forbidden = False
+        self.refused = 0
         self.headed = False
         self.headers_too_large = False
         self.paused = False
@@ -393,9 +395,13 @@ cdef int stands(void *context, char *_remote, char *_local, int _port, int _loca
 cdef int may_open(void *context, int _purpose, Target *target) noexcept:
     """``CURLOPT_OPENSOCKETFUNCTION``: the address is known, the socket is not yet made."""
     handle = <Handle>context
+    cdef int number
     try:
-        if handle.allowed(target.family, PyBytes_FromStringAndSize(<char *>&target.addr, target.addrlen)):
-            return open_socket(target.family, target.socktype | CLOSE_ON_EXEC, target.protocol)
+        if handle.allowed is None or handle.allowed(target.family, PyBytes_FromStringAndSize(<char *>&target.addr, target.addrlen)):
+            number = open_socket(target.family, target.socktype | CLOSE_ON_EXEC, target.protocol)
+            if number < 0:
+                handle.refused = errno
+            return number
         handle.forbidden = True
     except BaseException as error:
         handle.failure = error

@@ -1,5 +1,6 @@
 """One page, and many at once."""
 
+import errno
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
@@ -150,7 +151,7 @@ class Fetcher:
         """One transfer now. `met` is set as soon as its connection stands; `hold`: the body, whatever the options say."""
         self.active += 1
         curl = self.idle.pop() if self.idle else self.options.handle(self.authorities, self.share)
-        spool = Spool(self.folder) if self.folder is not None else None
+        spool = Spool(self.folder) if self.folder is not None and not hold else None
         try:
             if self.conditions is not None:
                 curl.setopt(pycurl.HTTPHEADER, [*self.options.headers, *self.conditions(url)])
@@ -240,6 +241,8 @@ def failure(url: str, curl: Handle, options: Options, seconds: float) -> FetchEr
         words = f"more than {options.redirects} redirects"
     elif curl.forbidden:
         words, kind = "not a public address (--public-only)", "forbidden"
+    elif curl.refused in (errno.EMFILE, errno.ENFILE):
+        words = "no descriptor is left for a connection: raise the limit (ulimit -n), or fetch fewer pages at once (-c)"
     elif curl.too_large:
         words, kind = f"larger than {options.max_size:,} bytes (--max-size)", "size"
     elif curl.headers_too_large:

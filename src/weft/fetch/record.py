@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from weft.fetch.errors import FetchError
 from weft.fetch.page import Page
 
-__all__ = ["FIELDS", "content", "record", "text_of"]
+__all__ = ["FIELDS", "content", "printable", "record", "text_of"]
 
 FIELDS = (
     "url",
@@ -73,3 +73,8 @@ def text_of(page: Page) -> dict[str, str]:
         return {"body": whole.decode()}
     except UnicodeDecodeError:
         return {"body_base64": base64.b64encode(whole).decode()}
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would take for an order: servers choose some of the words that are printed."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from weft.fetch.errors import FetchError
 from weft.fetch.outputs.output import Output
 from weft.fetch.page import Page
-from weft.fetch.record import content, record
+from weft.fetch.record import content, printable, record
 
 __all__ = ["Bodies", "Records", "Template"]
 
@@ -68,9 +68,9 @@ class Template(Stream):
         fields = record(result, self.extractors)
         found = fields.pop("extracted", None) or {}
         assert isinstance(found, dict)
-        shown = {name: "" if value is None else value for name, value in fields.items()}
+        shown = {name: "" if value is None else printable(value) if isinstance(value, str) else value for name, value in fields.items()}
         for name in self.extractors:
-            shown[name] = ", ".join(found.get(name, ()))
+            shown[name] = printable(", ".join(found.get(name, ())))
         numbers = {name: value if value != "" else 0 for name, value in shown.items() if name in ("status", "size", "seconds", "attempts")}
         return self.template.format_map(shown | numbers)
 

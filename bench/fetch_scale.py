@@ -1,0 +1,60 @@
+"""``weft fetch`` at scale: megabytes at most, of a million addresses on standard input, and of ten thousand pages on their way at once.
+
+On standard error: the resident megabytes after each tenth of the run, which should not grow, and what the command said.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+
+from bench.origin import origin
+from bench.work import Work, scale
+
+TITLES = ("peak memory, 1,000,000 addresses at 200", "peak memory, 30,000 pages at 10,000 after 100 ms")
+
+
+def measure(variant: int) -> float:
+    """The peak of the command, in megabytes."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = scale((1_000_000, 30_000)[variant])
+    with origin(slow=variant == 1) as servers:
+        address = f"http://127.0.0.1:{servers.slow if variant else servers.plain}/4/page-"
+        command = [sys.executable, "-m", "weft", "fetch", "-", "-q", "-c", "10000" if variant else "200"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+
+            def feed() -> None:
+                for number in range(count):
+                    process.stdin.write(f"{address}{number}.html\n")
+                process.stdin.close()
+
+            threading.Thread(target=feed, daemon=True).start()
+            sizes = []
+            while process.poll() is None:
+                sizes.append(resident(process.pid))
+                time.sleep(0.05)
+            said, errors = process.stdout.read(), process.stderr.read()
+    tenths = [round(sizes[len(sizes) * tenth // 10]) for tenth in range(10)]
+    print(f"MB after each tenth: {tenths}; {said.strip()} {errors}", file=sys.stderr)
+    assert f"{count:,} pages" in said, said
+    assert "failed" not in said, said
+    return max(sizes)
+
+
+def resident(pid: int) -> float:
+    """Megabytes; 0 of a process that has ended."""
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (OSError, IndexError):
+        return 0.0
+
+
+WORK = Work("fetch", "MB", {"weft": measure}, variants=(0, 1), titles=TITLES)
+
+if __name__ == "__main__":
+    WORK.main()

@@ -1,0 +1,40 @@
+"""``weft fetch`` over one process and over two, 16 hosts, on every core that there is: pages a second."""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.origin import origin
+from bench.work import Work, scale
+
+HOSTS = 16
+COUNT = 50_000
+
+
+def measure(workers: int) -> float:
+    """Pages a second of the whole command."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = scale(COUNT)
+    with origin() as servers, tempfile.TemporaryDirectory() as folder:
+        names = [f"host-{number}.test" for number in range(HOSTS)]
+        urls = Path(folder, "urls")
+        urls.write_text("".join(f"http://{names[number % HOSTS]}:{servers.plain}/4/page-{number}.html\n" for number in range(count)))
+        places = [word for name in names for word in ("--resolve", f"{name}:{servers.plain}:127.0.0.1")]
+        command = [sys.executable, "-m", "weft", "fetch", "-i", str(urls), "-q", "-c", "200", "-w", str(workers), *places]
+        began = time.perf_counter()
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        seconds = time.perf_counter() - began
+    assert f"{count:,} pages" in done.stdout, done.stdout
+    return count / seconds
+
+
+TITLES = ("", "one process", "two processes")
+WORK = Work("fetch, the command", "pages/s", {"weft": measure}, more=True, variants=(1, 2), titles=TITLES)
+
+
+if __name__ == "__main__":
+    WORK.main()
