@@ -1,10 +1,13 @@
 """Pages, one and many, from a server in another process."""
 
+import gc
 import itertools
+import os
 import time
 from collections.abc import Iterator
 
 import pytest
+from tests.fetch import hostile
 
 import weft
 from weft import fetch
@@ -196,3 +199,24 @@ def test_pages_of_a_secure_host_at_once(secure_site: str, certificate: Certifica
     pages = list(fetch.fetch_all([f"{secure_site}/slow/0.3"] * 30, cacert=str(certificate.authority)))
     assert [page.status for page in pages if isinstance(page, fetch.Page)] == [200] * 30
     assert time.monotonic() - began < 5  # one by one: 9
+
+
+def test_nothing_is_left_of_a_fetch_that_was_cancelled(site: str) -> None:
+    def cancelled() -> None:
+        task = weft.spawn(fetch.get, f"{site}/slow/1")
+        weft.sleep(0.005)
+        task.cancel()
+        task.join()
+
+    cancelled()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        cancelled()
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_a_kept_connection_that_is_dead_does_no_harm() -> None:
+    with hostile.listening(hostile.answer(hostile.OK + b"Content-Length: 2\r\n\r\nok")) as port:  # says that it keeps it, and closes it
+        pages = list(fetch.fetch_all([f"http://127.0.0.1:{port}/{number}" for number in range(500)], concurrency=20))
+    assert [page.status for page in pages if isinstance(page, fetch.Page)] == [200] * 500

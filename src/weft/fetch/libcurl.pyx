@@ -93,6 +93,8 @@ cdef int IN = pycurl.POLL_IN
 cdef int OUT = pycurl.POLL_OUT
 cdef int RESPONSE_CODE = pycurl.RESPONSE_CODE
 cdef int REDIRECT_COUNT = pycurl.REDIRECT_COUNT
+cdef int NUM_CONNECTS = pycurl.NUM_CONNECTS
+cdef object RESETS = frozenset([pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR])
 cdef int EFFECTIVE_URL = pycurl.EFFECTIVE_URL
 cdef int PRIMARY_IP = pycurl.PRIMARY_IP
 cdef int HTTP_VERSION = getattr(pycurl, "INFO_HTTP_VERSION", 0x200000 + 46)
@@ -290,6 +292,13 @@ cdef class Handle:
         cdef long version = 0
         easy_getinfo(self.easy, HTTP_VERSION, &version)
         return version
+
+    @property
+    def stale(self) -> bool:
+        """Whether a connection that was kept from earlier was dead when it was used again: not a byte came."""
+        cdef long made = 0
+        easy_getinfo(self.easy, NUM_CONNECTS, &made)
+        return self.code in RESETS and not made and not self.head_size and not self.size
 
     @property
     def moved(self) -> str | None:

@@ -105,6 +105,11 @@ class Options:
             if ":" not in line or "\n" in line or "\r" in line:
                 raise ValueError(f"header {line!r} is not of the form 'Name: value'")
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether a request that may have come to nothing may be sent once more (RFC 9110, section 9.2.2)."""
+        return self.data is None and self.method in (None, "GET", "HEAD", "OPTIONS")
+
     def handle(self, authorities: tuple[int, str] | None, share: Share) -> Handle:
         """A handle with everything set that is the same for all pages; `authorities` are those of ``authorities()``, asked once for all."""
         curl = Handle()

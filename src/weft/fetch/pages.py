@@ -147,6 +147,12 @@ class Fetcher:
         finally:
             met.set()
 
+    def perform(self, curl: Handle, url: str, scheme: str, authority: str, spool: Spool | None, hold: bool, met: weft.Event | None) -> None:
+        """Let libcurl do it."""
+        curl.prepare(url, self.options.keep or hold, self.options.max_size, self.room if spool else 0, met)
+        sink = spool.put if spool else None
+        self.transport.perform(curl, authority, scheme == "http", self.options.first_byte_timeout, sink)
+
     def transfer(self, url: str, scheme: str, authority: str, met: weft.Event | None = None, hold: bool = False) -> Page:
         """One transfer now. `met` is set as soon as its connection stands; `hold`: the body, whatever the options say."""
         self.active += 1
@@ -155,8 +161,13 @@ class Fetcher:
         try:
             if self.conditions is not None:
                 curl.setopt(pycurl.HTTPHEADER, [*self.options.headers, *self.conditions(url)])
-            curl.prepare(url, self.options.keep or hold, self.options.max_size, self.room if spool else 0, met)
-            self.transport.perform(curl, authority, scheme == "http", self.options.first_byte_timeout, spool.put if spool else None)
+            self.perform(curl, url, scheme, authority, spool, hold, met)
+            if curl.code and curl.stale and self.options.repeatable:  # libcurl tries again, too, but not for ever
+                curl.setopt(pycurl.FRESH_CONNECT, 1)
+                try:
+                    self.perform(curl, url, scheme, authority, spool, hold, met)
+                finally:
+                    curl.setopt(pycurl.FRESH_CONNECT, 0)
             times = curl.times
             if curl.code:
                 raise failure(url, curl, self.options, times[-1])

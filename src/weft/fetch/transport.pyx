@@ -92,8 +92,9 @@ cdef class Transport:
         """Close every connection. Who still waits for a transfer sees it fail."""
         self.closed = True
         if self.driver is not None:
-            self.driver.cancel()
-            self.driver.join()
+            with weft.CancelScope(shield=True):  # whoever closes may be cancelled itself
+                self.driver.cancel()
+                self.driver.join()
         for multi in self.multis:
             multi.close()
         if self.inner < 0:
