@@ -70,9 +70,12 @@ class Worker:
 
     def feed(self) -> None:
         """Send what waits, until there is no more."""
-        for frame in gathered(self.waiting):
-            self.channel.send(frame)
-        self.channel.send([None])
+        try:
+            for frame in gathered(self.waiting):
+                self.channel.send(frame)
+            self.channel.send([None])
+        except OSError:
+            pass  # it has died, as its reader finds
 
     def close(self) -> None:
         self.channel.close()  # it ends when it sees that
@@ -156,18 +159,16 @@ class Workers:
             worker.waiting.put(None)
 
     def read(self, worker: Worker) -> None:
-        """Take what a worker sends."""
+        """Take what a worker sends; a None at its end."""
         try:
             while frame := worker.channel.receive():
                 for result in frame:
+                    self.results.put(result)
                     if result is None:
                         return
-                    self.results.put(result)
-            self.results.put(OSError(0, "died", f"worker process {worker.process.pid}"))
-        except OSError as error:
-            self.results.put(error)
-        finally:
-            self.results.put(None)
+        except OSError:
+            pass  # it has died with something unread
+        self.results.put(OSError(0, "died", f"worker process {worker.process.pid}"))
 
 
 def work(number: int) -> None:
