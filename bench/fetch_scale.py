@@ -4,7 +4,6 @@ On standard error: the resident megabytes after each tenth of the run, which sho
 """
 
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -18,8 +17,6 @@ TITLES = ("peak memory, 1,000,000 addresses at 200", "peak memory, 30,000 pages 
 
 def measure(variant: int) -> float:
     """The peak of the command, in megabytes."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     count = scale((1_000_000, 30_000)[variant])
     with origin(slow=variant == 1) as servers:
         address = f"http://127.0.0.1:{servers.slow if variant else servers.plain}/4/page-"

@@ -1,6 +1,5 @@
 """``weft fetch`` over one process and over two, 16 hosts, on every core that there is: pages a second."""
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,6 @@ COUNT = 50_000
 
 def measure(workers: int) -> float:
     """Pages a second of the whole command."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     count = scale(COUNT)
     with origin() as servers, tempfile.TemporaryDirectory() as folder:
         names = [f"host-{number}.test" for number in range(HOSTS)]

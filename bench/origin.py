@@ -1,8 +1,7 @@
 """The servers that the fetchers are measured against, on the second processor: nginx, and one of weft's own that takes its time."""
 
-import datetime
-import ipaddress
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -14,12 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from bench.work import pin
+from weft.demo import certificate as certificates
 
 DELAY = 0.1  # seconds of the slow server
 CONFIGURATION = """
@@ -31,7 +26,7 @@ http {{
   http2_max_requests 1000000;
   server {{
     listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{tls} ssl http2 backlog=4096;
-    server_name localhost; ssl_certificate cert.pem; ssl_certificate_key key.pem; root .;
+    server_name localhost; ssl_certificate {certificate.chain}; ssl_certificate_key {certificate.key}; root .;
     location /4/ {{ rewrite ^ /4.html break; }}
     location /50/ {{ rewrite ^ /50.html break; }}
     location /served {{ stub_status; }}
@@ -47,8 +42,7 @@ class Origin:
     plain: int
     tls: int
     slow: int
-    certificate: Path
-    folder: Path
+    certificate: Path  # of the authority to trust
 
 
 def free_port() -> int:
@@ -56,32 +50,20 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def certify(folder: Path) -> Path:
-    """A certificate for localhost and 127.0.0.1 that signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    unsigned = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=2))
-    made = unsigned.add_extension(names, False).add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "key.pem").write_bytes(key.private_bytes(*form))
-    return folder / "cert.pem"
-
-
 @contextmanager
 def origin(slow: bool = False) -> Iterator[Origin]:
-    """Run the servers until the block ends."""
+    """Run the servers until the block ends; they, and who runs them, may have as many connections as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        certificate = certify(folder)
+        certificate = certificates.make(folder, ["localhost", "127.0.0.1"])
         for size in (4, 50):
             text = "".join(f"<p>line {number} of a page</p>\n" for number in range(size * 50))
             (folder / f"{size}.html").write_text((text * 2)[: size * 1024])
         ports = free_port(), free_port()
-        (folder / "nginx.conf").write_text(CONFIGURATION.format(plain=ports[0], tls=ports[1]))
+        (folder / "nginx.conf").write_text(CONFIGURATION.format(plain=ports[0], tls=ports[1], certificate=certificate))
         program = shutil.which("nginx") or "/usr/sbin/nginx"
         command: list[str | Path] = [program, "-p", folder, "-c", "nginx.conf", "-g", "user root;" if os.geteuid() == 0 else ""]
         slow_port = free_port() if slow else 0
@@ -91,7 +73,7 @@ def origin(slow: bool = False) -> Iterator[Origin]:
         try:
             for port in (*ports, *([slow_port] if slow else [])):
                 answering(port)
-            yield Origin(*ports, slow_port, certificate, folder)
+            yield Origin(*ports, slow_port, certificate.authority)
         finally:
             for server in servers:
                 server.kill()

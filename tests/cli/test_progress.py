@@ -5,17 +5,17 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+from tests.fetch.command import command, weft
 
 
 def in_terminal(*words: str | Path, columns: int = 100) -> tuple[int, str]:
     """Run the command with a pseudo-terminal for everything; its status, and all that it drew."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "30"}
-    command = [sys.executable, "-m", "weft", "fetch", *map(str, words)]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True) as process:
+    with subprocess.Popen(command(*words), stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True) as process:
         os.close(theirs)
         drawn = b""
         end = time.monotonic() + 40
@@ -55,19 +55,16 @@ def test_lines_above_the_display(site: str) -> None:
 
 
 def test_no_display_where_nobody_looks(site: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "weft", "fetch", f"{site}/bytes/5"], capture_output=True, text=True, timeout=30)
+    done = weft(f"{site}/bytes/5")
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
-    forced = subprocess.run(
-        [sys.executable, "-m", "weft", "fetch", "--progress", f"{site}/bytes/5"], capture_output=True, text=True, timeout=30
-    )
+    forced = weft("--progress", f"{site}/bytes/5")
     assert forced.returncode == 0
 
 
 def test_the_summary_and_the_report(site: str, tmp_path: Path) -> None:
     urls = [f"{site}/bytes/{number}" for number in range(20)] + [f"{site}/status/404", "http://127.0.0.1:1/", f"{site}/slow/0.2?<script>"]
-    command = [sys.executable, "-m", "weft", "fetch", *urls, "--report", tmp_path / "report.html"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = weft(*urls, "--report", tmp_path / "report.html")
     assert re.search(r"^200 +21", done.stdout, re.MULTILINE)
     assert re.search(r"total +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$", done.stdout, re.MULTILINE)
     assert "connect, for example: http://127.0.0.1:1/" in done.stdout

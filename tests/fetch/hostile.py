@@ -1,4 +1,7 @@
-"""A server that does everything wrong: each path a kind of it. Threads of the test's own process serve it, with plain sockets."""
+"""A server that does everything wrong: each path a kind of it; ``python -m tests.fetch.hostile`` prints its port.
+
+Threads with plain sockets serve it, in a process of its own (the endless ones would take the client's) or in the test's.
+"""
 
 import contextlib
 import datetime
@@ -6,6 +9,7 @@ import gzip
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -188,3 +192,9 @@ def context_of(
     if protocols:
         context.set_alpn_protocols(list(protocols))
     return context
+
+
+if __name__ == "__main__":
+    with listening() as own:
+        print(own, flush=True)
+        sys.stdin.read()

@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.fetch import command
 
 import weft
 from weft import fetch
@@ -14,8 +14,7 @@ from weft.fetch import manners
 
 
 def crawl(*words: str | Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "weft", "fetch", "--crawl", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50)
+    return command.weft("--crawl", *words)
 
 
 def test_a_crawl_goes_as_deep_as_it_may(site: str, tmp_path: Path) -> None:
@@ -92,5 +91,5 @@ def test_adaptive_concurrency(site: str) -> None:
         assert all(isinstance(page, fetch.Page) for page in pages)
         assert fetcher.limit is not None
         assert fetcher.limit.limit > 8
-    done = subprocess.run([sys.executable, "-m", "weft", "fetch", "-c", "auto", "-q", f"{site}/bytes/1"], capture_output=True, text=True)
+    done = command.weft("-c", "auto", "-q", f"{site}/bytes/1")
     assert "1 pages" in done.stdout

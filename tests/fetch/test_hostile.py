@@ -25,8 +25,13 @@ def outcome(url: str, **options: object) -> str:
 
 @pytest.fixture(scope="module")
 def enemy() -> Iterator[str]:
-    with hostile.listening() as port:
-        yield f"http://127.0.0.1:{port}"
+    words = [sys.executable, "-m", "tests.fetch.hostile"]
+    with subprocess.Popen(words, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.stdin.close()
+        process.kill()
 
 
 def test_every_kind_at_once(enemy: str) -> None:

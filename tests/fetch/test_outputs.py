@@ -3,19 +3,14 @@
 import base64
 import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 import pytest
+from tests.fetch.command import weft
 from warcio.archiveiterator import ArchiveIterator
-
-
-def weft(*words: str | Path, **settings: Any) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-m", "weft", "fetch", *words], capture_output=True, text=True, timeout=50, **settings)
 
 
 @pytest.fixture
@@ -123,10 +118,10 @@ def test_extract(tmp_path: Path, run_python: Any) -> None:
 
 def test_a_binary_body_in_json(site: str) -> None:
     from weft.fetch.page import Page
-    from weft.fetch.record import text_of
+    from weft.fetch.record import inline
 
     page = Page("u", "u", 200, 2, b"\xff\x00", b"", (0.0,) * 5)  # type: ignore[arg-type]
-    assert base64.b64decode(text_of(page)["body_base64"]) == b"\xff\x00"
+    assert base64.b64decode(inline(page)["body_base64"]) == b"\xff\x00"
 
 
 def test_a_full_disk_is_said_and_the_state_is_intact(site: str, tmp_path: Path) -> None:

@@ -7,22 +7,14 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from tests.fetch.command import command, weft
 from warcio.archiveiterator import ArchiveIterator
-
-
-def command(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "weft", "fetch", *map(str, words)]
-
-
-def weft(*words: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command(*words), capture_output=True, text=True, timeout=120)
 
 
 def contents(folder: Path) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 WORKS = [(work, variant) for work in ("fetch", "fetch_cpu") for variant in range(3)]
 
 
-@pytest.mark.parametrize(("work", "variant"), [*WORKS, ("fetch_scale", 0), ("fetch_scale", 1), ("fetch_workers", 2)])
+@pytest.mark.parametrize(("work", "variant"), [*WORKS, ("fetch", 3), ("fetch_scale", 0), ("fetch_scale", 1), ("fetch_workers", 2)])
 def test_weft_fetches(work: str, variant: int) -> None:
     nginx, environment = servers.program("nginx-light", "usr/sbin/nginx")
     environment |= {"BENCH_SMOKE": "1", "PATH": f"{nginx.parent}:{os.environ['PATH']}"}
@@ -24,10 +24,3 @@ def test_weft_fetches(work: str, variant: int) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) > 0
-
-
-def test_weft_fetches_from_a_server_that_takes_its_time() -> None:
-    nginx, environment = servers.program("nginx-light", "usr/sbin/nginx")
-    environment |= {"BENCH_SMOKE": "1", "PATH": f"{nginx.parent}:{os.environ['PATH']}"}
-    done = subprocess.run([sys.executable, "-m", "bench.fetch", "weft", "3"], cwd=ROOT, env=environment, capture_output=True, timeout=50)
-    assert done.returncode == 0, done.stderr

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from weft.cli.progress import Progress
 from weft.cli.requests import options_of, request_options
@@ -203,8 +204,7 @@ class Job:
 
     def end(self, tally: Tally, seconds: float, skipped: int, stopped: str | None, failure: BaseException | None) -> None:
         """The last words."""
-        results = tally.pages + sum(tally.errors.values())
-        if results >= FEW and not self.quiet:
+        if tally.results >= FEW and not self.quiet:
             summary(tally, self.console if self.data_out else Console(file=sys.stdout))
         if stopped:
             click.echo(stopped, err=True)
@@ -234,8 +234,6 @@ class Job:
             if lines:
                 text = line_of(result)
                 if live:
-                    from rich.text import Text
-
                     self.console.print(Text.from_ansi(text), soft_wrap=True)
                 else:
                     click.echo(text)
@@ -248,7 +246,7 @@ class Job:
         streams: list[Output] = [Template(self.template)] if self.template is not None else [Records()] if self.json_lines else []
         for place in self.places:
             mark = state.mark(Path(place)) if state is not None else None
-            output = open_output(place, bodies=self.bodies, keep=state is not None and (mark is not None or not self.fresh(state)))
+            output = open_output(place, bodies=self.bodies, keep=state is not None and (mark is not None or not state.empty()))
             if state is not None and mark is not None:
                 output.restore(mark)
             opened.append(output)
@@ -259,10 +257,6 @@ class Job:
             if isinstance(stream, Template):
                 stream.check()
         return [*opened, *streams]
-
-    @staticmethod
-    def fresh(state: State) -> bool:
-        return state.counts()[0] == 0
 
     @staticmethod
     def near(outputs: list[Output]) -> Path | None:

@@ -32,29 +32,24 @@ class Progress:
         self.began = time.monotonic()
         self.moments = [(self.began, 0)]
 
-    @property
-    def done(self) -> int:
-        """Results so far."""
-        return self.tally.pages + sum(self.tally.errors.values())
-
     def rate(self) -> float:
         """Pages a second, of late."""
         now = time.monotonic()
-        self.moments.append((now, self.done))
+        self.moments.append((now, self.tally.results))
         while len(self.moments) > 2 and self.moments[0][0] < now - RECENT:
             self.moments.pop(0)
         then, before = self.moments[0]
-        return (self.done - before) / max(now - then, 1e-6)
+        return (self.tally.results - before) / max(now - then, 1e-6)
 
     def words(self) -> str:
         """The state in a line."""
         rate = self.rate()
-        parts = [f"{self.done:,}" + (f" of {self.total:,}" if self.total else "") + " done", f"{rate:,.1f} a second"]
+        parts = [f"{self.tally.results:,}" + (f" of {self.total:,}" if self.total else "") + " done", f"{rate:,.1f} a second"]
         parts += [f"{self.tally.size / 1e6:,.1f} MB", f"{self.active():,} in flight"]
         if self.tally.failed:
             parts.append(f"{self.tally.failed:,} failed")
         if self.total and rate > 0:
-            minutes, seconds = divmod(int(max(self.total - self.done, 0) / rate), 60)
+            minutes, seconds = divmod(int(max(self.total - self.tally.results, 0) / rate), 60)
             parts.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
         return ", ".join(parts)
 
@@ -62,7 +57,7 @@ class Progress:
         """The state as the live display."""
         state = Table.grid()
         if self.total:
-            state.add_row(ProgressBar(total=self.total, completed=self.done, width=min(60, self.console.width)))
+            state.add_row(ProgressBar(total=self.total, completed=self.tally.results, width=min(60, self.console.width)))
         state.add_row(Text(self.words(), style="bold"))
         facts = Table.grid(padding=(0, 3))
         errors = ", ".join(f"{kind}: {count:,}" for kind, count in self.tally.errors.most_common(5))

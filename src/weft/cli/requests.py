@@ -61,7 +61,7 @@ ROWS: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
 def request_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command these options."""
     for section, flags, settings in reversed(ROWS):
-        name = next((flag for flag in flags if not flag.startswith("-")), flags[-1].lstrip("-").partition("/")[0].replace("-", "_"))
+        name = click.Option(flags).name or ""
         default = getattr(DEFAULT, name)
         settings = {"default": default, "show_default": bool(default) and default is not True} | settings
         command = option(section, *flags, **settings)(command)

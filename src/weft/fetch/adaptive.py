@@ -48,7 +48,10 @@ class Adaptive:
                 self.troubles += result.status in BUSY
             if self.ended >= max(WINDOW, self.limit):
                 self.adjust()
-            self.room.notify_all() if self.active + 1 < int(self.limit) else self.room.notify()
+            if self.active + 1 < int(self.limit):
+                self.room.notify_all()
+            else:
+                self.room.notify()
 
     def adjust(self) -> None:
         """Look at the last pages."""

@@ -6,7 +6,7 @@ from typing import Any
 from weft.fetch.errors import FetchError
 from weft.fetch.options import Options
 from weft.fetch.page import Page
-from weft.fetch.pages import Fetcher
+from weft.fetch.pages import Fetcher, at_least_one
 
 __all__ = ["Client"]
 
@@ -30,9 +30,7 @@ class Client:
         after: Callable[[Page | FetchError], object] | None = None,
         **options: Any,
     ) -> None:
-        if concurrency < 1:
-            raise ValueError(f"concurrency is {concurrency}; it takes 1 or more")
-        self.concurrency = concurrency
+        self.concurrency = at_least_one(concurrency)
         self.after = after
         self.fetcher = Fetcher(Options(**options), concurrency)
         self.fetcher.conditions = before

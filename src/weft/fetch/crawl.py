@@ -9,10 +9,11 @@ import weft
 from weft.fetch.errors import FetchError
 from weft.fetch.extract import links
 from weft.fetch.page import Page
+from weft.fetch.record import media_type
+from weft.fetch.state import Link
 
 __all__ = ["Crawl"]
 
-Link = tuple[str, int]
 PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -54,7 +55,7 @@ class Crawl:
         depth = self.depths.get(result.url, self.depth)
         if isinstance(result, FetchError) or not result.ok or depth >= self.depth:
             return []
-        if (result.headers.get("content-type") or PAGES[0]).partition(";")[0].strip().lower() not in PAGES:
+        if media_type(result) not in PAGES:
             return []
         return [(url, depth + 1) for url in links(result) if self.within(url)]
 

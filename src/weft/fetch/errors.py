@@ -9,7 +9,7 @@ __all__ = ["FetchError", "kind_of"]
 KINDS = {
     "address": ("URL_MALFORMAT", "UNSUPPORTED_PROTOCOL"),
     "name": ("COULDNT_RESOLVE_HOST",),
-    "proxy": ("COULDNT_RESOLVE_PROXY", "PROXY"),
+    "proxy": ("COULDNT_RESOLVE_PROXY",),
     "connect": ("COULDNT_CONNECT", "INTERFACE_FAILED"),
     "timeout": ("OPERATION_TIMEDOUT",),
     "certificate": ("PEER_FAILED_VERIFICATION", "SSL_CACERT", "SSL_CACERT_BADFILE", "SSL_ISSUER_ERROR", "SSL_INVALIDCERTSTATUS"),
@@ -18,7 +18,7 @@ KINDS = {
     "short": ("PARTIAL_FILE",),
     "redirects": ("TOO_MANY_REDIRECTS",),
     "encoding": ("BAD_CONTENT_ENCODING",),
-    "protocol": ("WEIRD_SERVER_REPLY", "HTTP2", "HTTP2_STREAM", "HTTP3", "RANGE_ERROR", "HTTP_RANGE_ERROR"),
+    "protocol": ("RANGE_ERROR", "HTTP_RANGE_ERROR"),
     "memory": ("OUT_OF_MEMORY",),
 }
 CODES = {getattr(pycurl, f"E_{name}"): kind for kind, names in KINDS.items() for name in names if hasattr(pycurl, f"E_{name}")}

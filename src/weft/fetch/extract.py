@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urldefrag, urljoin
 
 from weft.fetch.page import Page
-from weft.fetch.record import content
+from weft.fetch.record import whole
 
 __all__ = ["extractor", "links"]
 
@@ -16,7 +16,7 @@ Extractor = Callable[[Page], list[str]]
 
 def text_of(page: Page) -> str:
     """The body as text, in the encoding that the header or the page itself names; UTF-8 if none does."""
-    body = b"".join(content(page))
+    body = whole(page)
     named = re.search(r"charset\s*=\s*\"?([\w-]+)", page.headers.get("content-type") or "", re.IGNORECASE)
     inner = CHARSET.search(body[:2048])
     encoding = named[1] if named else inner[1].decode() if inner else "utf-8"
@@ -58,14 +58,15 @@ def title(page: Page) -> list[str]:
     return [] if node is None else [" ".join(node.text().split())]
 
 
+NAMED: dict[str, Extractor] = {"links": links, "title": title}
+
+
 def extractor(wish: str) -> tuple[str, Extractor]:
     """What ``--extract`` asks for, and how to find it: ``links``, ``title``, ``css:SELECTOR`` (with ``@name`` at its end for an attribute)
     or ``re:PATTERN`` (its first group, if it has one). ValueError for anything else."""
     kind, _, rest = wish.partition(":")
-    if wish in ("links", "title"):
-        if wish == "links":
-            return wish, links
-        return wish, title
+    if wish in NAMED:
+        return wish, NAMED[wish]
     if kind == "css" and rest:
         selector, _, attribute = rest.partition("@") if re.search(r"@[\w-]+$", rest) else (rest, "", "")
 

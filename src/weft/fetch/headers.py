@@ -18,16 +18,23 @@ class Headers(Mapping[str, str]):
         self.raw = raw
         self._fields: dict[str, list[str]] | None = None
 
+    def last(self) -> list[bytes]:
+        """The lines of the last answer, without their ends; the first one is that of its status."""
+        lines: list[bytes] = []
+        for ended in self.raw.split(b"\n"):
+            line = ended.rstrip(b"\r")
+            if line.startswith(b"HTTP/"):
+                lines.clear()
+            lines.append(line)
+        return lines
+
     def fields(self) -> dict[str, list[str]]:
         """Each name, in lower case, with its values: of the last answer alone."""
         if self._fields is None:
             self._fields = {}
-            for line in self.raw.split(b"\n"):
-                if line.startswith(b"HTTP/"):
-                    self._fields.clear()
-                    continue
+            for line in self.last():
                 name, colon, value = line.decode("latin-1").partition(":")
-                if colon:
+                if colon and not line.startswith(b"HTTP/"):
                     self._fields.setdefault(name.strip().lower(), []).append(value.strip())
         return self._fields
 

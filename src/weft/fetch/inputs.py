@@ -44,7 +44,7 @@ def addresses(
         return lines(chain([got(source, get).body]))
     pieces = unpacked(source, chunks(source, stopped))
     if name.endswith((".csv", ".tsv")):
-        return from_csv(source, pieces, column, "\t" if name.endswith(".tsv") else ",")
+        return from_csv(source, split(pieces), column, "\t" if name.endswith(".tsv") else ",")
     if name.endswith((".jsonl", ".ndjson")):
         return from_json(source, split(pieces), column or "url")
     if column is not None:
@@ -53,7 +53,7 @@ def addresses(
         whole = chain([first], rest)
         if first.lstrip().startswith(b"{"):
             return from_json(source, whole, column)
-        return from_csv(source, (line + b"\n" for line in whole), column, "\t" if b"\t" in first else ",")
+        return from_csv(source, whole, column, "\t" if b"\t" in first else ",")
     return lines(pieces)
 
 
@@ -122,9 +122,9 @@ def lines(pieces: Iterator[bytes]) -> Iterator[str]:
             yield text
 
 
-def from_csv(source: str, pieces: Iterator[bytes], column: str | None, delimiter: str) -> Iterator[str]:
+def from_csv(source: str, found: Iterator[bytes], column: str | None, delimiter: str) -> Iterator[str]:
     """The column of that name or number; without one that called url, or the first that looks like an address."""
-    rows = csv.reader((line.decode("utf-8-sig", "replace") + "\n" for line in split(pieces)), delimiter=delimiter)
+    rows = csv.reader((line.decode("utf-8-sig", "replace") + "\n" for line in found), delimiter=delimiter)
     first = next(rows, None)
     if first is None:
         return

@@ -100,7 +100,8 @@ class Breaker:
     def failed(self, authority: str, kind: str) -> None:
         """A page of the host failed."""
         if kind not in DOWN:
-            return self.worked(authority)
+            self.worked(authority)
+            return
         if len(self.failures) >= REMEMBERED:
             forgotten = next(iter(self.failures))
             self.failures.pop(forgotten)
@@ -108,7 +109,6 @@ class Breaker:
         count = self.failures[authority] = self.failures.get(authority, 0) + 1
         if count >= self.most:
             self.until[authority] = time.monotonic() + REST
-        return None
 
     def worked(self, authority: str) -> None:
         """The host answers."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pycurl
 
-from weft.fetch.libcurl import Handle, Share
+from weft.fetch.handle import Handle
+from weft.fetch.libcurl import Share
 
 __all__ = ["Options"]
 

@@ -13,7 +13,8 @@ import weft
 from weft.fetch.adaptive import Adaptive
 from weft.fetch.address import plain
 from weft.fetch.errors import FetchError, kind_of
-from weft.fetch.libcurl import Handle, Share
+from weft.fetch.handle import Handle
+from weft.fetch.libcurl import Share
 from weft.fetch.manners import Breaker, Hosts, pause_before
 from weft.fetch.options import Options
 from weft.fetch.page import Page
@@ -76,15 +77,13 @@ class Fetcher:
 
     def attempt(self, url: str) -> Page | FetchError:
         """``fetch`` with the error returned."""
-        result = self.try_once(url) if self.limit is None else self.gated(url, self.limit)
-        if not self.options.retries:
-            return result
-        attempts = 1
-        while attempts <= self.options.retries and (pause := pause_before(attempts + 1, result)) is not None:
-            weft.sleep(pause)
+        attempts = 0
+        while True:
             result = self.try_once(url) if self.limit is None else self.gated(url, self.limit)
             attempts += 1
-        return result.tried(attempts)
+            if attempts > self.options.retries or (pause := pause_before(attempts + 1, result)) is None:
+                return result.tried(attempts)
+            weft.sleep(pause)
 
     def gated(self, url: str, limit: Adaptive) -> Page | FetchError:
         """One attempt, when there is room."""
@@ -103,24 +102,22 @@ class Fetcher:
             scheme, authority = plain(url) or parse(url)
             if self.breaker.until:
                 self.breaker.check(url, authority)
-            if not self.hosts.limited:
-                return self.noted(authority, self.meet(url, scheme, authority))
-            host = self.hosts.of(authority)
-            if self.robots is not None:
-                host.slow_down(self.robots.check(url))
-            with host:
-                return self.noted(authority, self.meet(url, scheme, authority))
+            if self.hosts.limited:
+                host = self.hosts.of(authority)
+                if self.robots is not None:
+                    host.slow_down(self.robots.check(url))
+                with host:
+                    page = self.meet(url, scheme, authority)
+            else:
+                page = self.meet(url, scheme, authority)
+            if self.breaker.failures:
+                self.breaker.worked(authority)
+            return page
         except FetchError as error:
             error.seconds = error.seconds or time.monotonic() - began
             if self.options.breaker and error.code:
                 self.breaker.failed(authority, error.kind)
             return error
-
-    def noted(self, authority: str, page: Page) -> Page:
-        """`page`; its host works."""
-        if self.breaker.failures:
-            self.breaker.worked(authority)
-        return page
 
     def once(self, url: str) -> Page:
         """A page without the manners, for what belongs to them. Raises FetchError."""
@@ -271,13 +268,19 @@ def get(url: str, **options: Any) -> Page:
         return fetcher.fetch(url)
 
 
+def at_least_one(concurrency: int) -> int:
+    """`concurrency`. Raises ValueError if it is none."""
+    if concurrency < 1:
+        raise ValueError(f"concurrency is {concurrency}; it takes 1 or more")
+    return concurrency
+
+
 def fetch_all(urls: Iterable[str], *, concurrency: int = 100, **options: Any) -> Iterator[Page | FetchError]:
     """Fetch many pages, at most `concurrency` at once; yields each as it comes: a Page, or the FetchError of one that failed.
 
     `urls` may be endless: it is read as there is room. `options` are those of ``get``. Raises ValueError if `concurrency` is below 1.
     """
-    if concurrency < 1:
-        raise ValueError(f"concurrency is {concurrency}; it takes 1 or more")
+    at_least_one(concurrency)
     wished = Options(**options)
 
     def pages() -> Iterator[Page | FetchError]:

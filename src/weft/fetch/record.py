@@ -1,13 +1,14 @@
 """What is written down of a page: one flat mapping, the same for every kind of output."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from weft.fetch.errors import FetchError
 from weft.fetch.page import Page
 
-__all__ = ["FIELDS", "content", "printable", "record", "text_of"]
+__all__ = ["FIELDS", "UNCHANGED", "Result", "content", "flat", "inline", "media_type", "printable", "record", "whole"]
 
 FIELDS = (
     "url",
@@ -27,10 +28,12 @@ FIELDS = (
     "extracted",
 )
 CHUNK = 1024**2
+UNCHANGED = 304  # the status of a page that is as it was: what is known of it stands
+Result = Page | FetchError
 NONE: dict[str, Callable[[Page], list[str]]] = {}
 
 
-def record(result: Page | FetchError, extractors: Mapping[str, Callable[[Page], list[str]]] = NONE) -> dict[str, object]:
+def record(result: Result, extractors: Mapping[str, Callable[[Page], list[str]]] = NONE) -> dict[str, object]:
     """The fields of ``FIELDS``; None for what a failed page does not have. ``error`` is the error's kind; ``extracted`` what each of the
     `extractors` finds in a page, by its name."""
     if isinstance(result, FetchError):
@@ -66,13 +69,28 @@ def content(page: Page) -> Iterator[bytes]:
             yield chunk
 
 
-def text_of(page: Page) -> dict[str, str]:
+def whole(page: Page) -> bytes:
+    """The body, from memory or from its file."""
+    return b"".join(content(page))
+
+
+def media_type(page: Page) -> str:
+    """What the server says that the body is; HTML if it does not say."""
+    return (page.headers.get("content-type") or "text/html").partition(";")[0].strip().lower()
+
+
+def flat(fields: dict[str, object]) -> dict[str, object]:
+    """A record for a table: what has parts is JSON."""
+    return {name: json.dumps(value) if isinstance(value, list | dict) else value for name, value in fields.items()}
+
+
+def inline(page: Page) -> dict[str, str]:
     """The body for JSON: ``body`` if it is UTF-8, else ``body_base64``."""
-    whole = b"".join(content(page))
+    body = whole(page)
     try:
-        return {"body": whole.decode()}
+        return {"body": body.decode()}
     except UnicodeDecodeError:
-        return {"body_base64": base64.b64encode(whole).decode()}
+        return {"body_base64": base64.b64encode(body).decode()}
 
 
 def printable(text: str) -> str:

@@ -5,17 +5,17 @@ from contextlib import closing
 
 import weft
 from weft.fetch import spool
+from weft.fetch.batches import Batches
 from weft.fetch.crawl import Crawl
-from weft.fetch.errors import FetchError
 from weft.fetch.outputs.output import Output
 from weft.fetch.page import Page
 from weft.fetch.pages import Fetcher
-from weft.fetch.state import State
+from weft.fetch.record import Result
+from weft.fetch.state import Link, State
 from weft.fetch.workers import Workers
 
 __all__ = ["Run"]
 
-Result = Page | FetchError
 HELD = 32 * 1024**2  # bytes of bodies that wait to be written
 BATCH = 256  # pages of one commit at most; fewer if no more have come
 
@@ -49,10 +49,7 @@ class Run:
         self.skipped = 0
         self.stopping = False
         self.active: set[str] = set()
-        self.waiting: list[Result] = []  # to be written
-        self.most = max(16, min(BATCH, HELD // spool.room(concurrency)))
-        self.ended = False
-        self.news, self.room = weft.Event(), weft.Event()
+        self.written: Batches[Result] = Batches(max(16, min(BATCH, HELD // spool.room(concurrency))))
 
     def stop(self) -> None:
         """Take no more addresses."""
@@ -80,13 +77,8 @@ class Run:
         with weft.TaskGroup() as group:
             group.spawn(self.write)
             for result in results:
-                self.waiting.append(result)
-                self.news.set()
-                if len(self.waiting) >= self.most:
-                    self.room.clear()
-                    self.room.wait()
-            self.ended = True
-            self.news.set()
+                self.written.put(result)
+            self.written.close()
 
     def left(self, urls: Iterable[str]) -> Iterator[str]:
         """The addresses that are not done, nor on their way."""
@@ -105,12 +97,8 @@ class Run:
 
     def write(self) -> None:
         """Write what comes, as much at once as has come."""
-        while not self.ended or self.waiting:
-            self.news.wait()
-            self.news.clear()
-            batch, self.waiting = self.waiting, []
-            self.room.set()
-            links = weft.offload(self.commit, batch) if batch else []
+        for batch in self.written:
+            links = weft.offload(self.commit, batch)
             if self.crawl is not None:
                 self.crawl.add(links)
             for result in batch:
@@ -121,7 +109,7 @@ class Run:
                     self.crawl.ended(result.url)
                 self.seen(result)
 
-    def commit(self, results: list[Result]) -> list[tuple[str, int]]:
+    def commit(self, results: list[Result]) -> list[Link]:
         """Add to every output, then to the state. On a real thread. Returns the links that a crawl goes on with."""
         links = [link for result in results for link in self.crawl.found(result)] if self.crawl is not None else []
         for output in self.outputs:

@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from weft._core.offload import offload
+import weft
 
 __all__ = ["Spool"]
 
@@ -28,7 +28,7 @@ class Spool:
     def put(self, chunk: bytes) -> None:
         """Add to the file."""
         if chunk:
-            offload(self.write, chunk)
+            weft.offload(self.write, chunk)
 
     def write(self, chunk: bytes) -> None:
         if self.number < 0:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from weft.fetch.errors import FetchError
 from weft.fetch.page import Page
+from weft.fetch.record import UNCHANGED
 
 __all__ = ["State"]
 
@@ -26,7 +27,6 @@ CREATE TABLE IF NOT EXISTS frontier (number INTEGER PRIMARY KEY, url TEXT UNIQUE
 
 
 Link = tuple[str, int]  # an address and its depth
-UNCHANGED = 304  # the status of a page that is as it was: what is known of it stands
 
 
 class State:
@@ -70,11 +70,9 @@ class State:
             yield from some
             some = [url for (url,) in self.reader.execute(last, some[-1:])]
 
-    def counts(self) -> tuple[int, int]:
-        """How many are done, and how many of them failed."""
-        question = "SELECT count(*), coalesce(sum(error IS NOT NULL OR status >= 400), 0) FROM pages"
-        done, failed = self.database.execute(question).fetchone()
-        return done, failed
+    def empty(self) -> bool:
+        """Whether nothing is done yet."""
+        return self.database.execute("SELECT 1 FROM pages LIMIT 1").fetchone() is None
 
     def tokens(self, url: str) -> tuple[str | None, str | None]:
         """The ETag and the Last-Modified that came with a page, for a conditional request."""

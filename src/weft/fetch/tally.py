@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from weft.fetch.address import plain
 from weft.fetch.errors import FetchError
 from weft.fetch.page import Page
 from weft.fetch.pages import authority_of
@@ -105,6 +104,11 @@ class Tally:
     parts: list[float] = field(default_factory=lambda: [0.0] * SLOTS)
     changes: list[int] = field(default_factory=lambda: [0] * SLOTS)
 
+    @property
+    def results(self) -> int:
+        """Pages, and those that failed."""
+        return self.pages + sum(self.errors.values())
+
     def add(self, result: Page | FetchError) -> None:
         """One more page, or one that failed."""
         self.slowest = max(self.slowest, result.seconds)
@@ -115,8 +119,9 @@ class Tally:
             host.failed += 1
             self.errors[result.kind] += 1
             self.examples.setdefault(result.kind, f"{result.url}: {result.reason}")
-            self.span(time.time() - result.seconds, result.seconds)
-            self.show(result.url, result.kind, time.time() - result.seconds, (result.seconds,), 0)
+            began = time.time() - result.seconds
+            self.span(began, result.seconds)
+            self.show(result.url, result.kind, began, (result.seconds,), 0)
             return
         self.pages += 1
         self.failed += not result.ok
@@ -138,12 +143,11 @@ class Tally:
         latencies["body"].add(total - first_byte)
         latencies["total"].add(total)
         self.span(result.began, total)
-        if len(self.shown) < SHOWN:
+        if len(self.shown) < SHOWN:  # spares the words
             self.show(result.url, str(result.status), result.began, timing, result.size)
 
     def host(self, url: str) -> Host:
-        parts = plain(url)
-        name = parts[1] if parts else authority_of(url).rpartition("@")[2]
+        name = authority_of(url).rpartition("@")[2]
         found = self.hosts.get(name)
         if found is None:
             found = self.hosts.setdefault(name if len(self.hosts) < HOSTS else "others", Host())

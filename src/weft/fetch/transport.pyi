@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from weft.fetch.libcurl import Handle
+from weft.fetch.handle import Handle
 
 POLLIN: int
 POLLOUT: int

@@ -8,7 +8,7 @@ libcurl tells which descriptors it waits for, and for how long (``CURLMOPT_SOCKE
 driver, waits for them in an epoll object and tells libcurl what happened (``curl_multi_socket_action``). It lives while a transfer does.
 
 Invariants:
-- Nothing that libcurl calls back switches tasks, or is written in Python (libcurl.pyx says why).
+- Nothing that libcurl calls back switches tasks, or is written in Python (handle.pyx says why).
 - A transfer that is abandoned (timeout, cancellation) is taken out of libcurl before its task goes on.
 """
 
@@ -21,7 +21,8 @@ import weft
 from weft import native
 from weft.select import POLLIN, POLLOUT, poll
 
-from weft.fetch.libcurl cimport Handle, Multi
+from weft.fetch.handle cimport Handle
+from weft.fetch.multi cimport Multi
 
 cdef double IDLE = 3600.0  # seconds to wait when libcurl has named no moment
 cdef double RUNNING = float("-inf")

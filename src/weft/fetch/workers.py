@@ -16,16 +16,16 @@ from zlib import crc32
 
 import weft
 from weft import socket
-from weft.fetch.errors import FetchError
+from weft.fetch.batches import Batches
 from weft.fetch.options import Options
 from weft.fetch.page import Page
 from weft.fetch.pages import Fetcher, authority_of
+from weft.fetch.record import Result
 
 __all__ = ["Workers"]
 
-WAITING = 64  # addresses that wait for a worker, or results for the parent, at most
-FRAME = 32  # items of a frame at most
-Result = Page | FetchError
+WAITING = 64  # results that wait for who asked
+FRAME = 32  # items of a frame, and as many that wait to be sent
 Asked = tuple[str, list[str]]  # an address, and further header fields
 
 
@@ -58,20 +58,19 @@ class Channel:
 class Worker:
     """A process and what waits for it."""
 
-    def __init__(self, number: int, setting: object) -> None:
+    def __init__(self, setting: object) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", "weft.fetch.workers", str(theirs.fileno())]
             self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
-        self.number = number
         self.channel = Channel(ours)
         self.channel.send([setting])
-        self.waiting: weft.Queue[Asked | None] = weft.Queue(WAITING)
+        self.waiting: Batches[Asked] = Batches(FRAME)
 
     def feed(self) -> None:
         """Send what waits, until there is no more."""
         try:
-            for frame in gathered(self.waiting):
+            for frame in self.waiting:
                 self.channel.send(frame)
             self.channel.send([None])
         except OSError:
@@ -84,19 +83,8 @@ class Worker:
         self.process.wait()
 
 
-def gathered(queue: "weft.Queue[Any]") -> Iterator[list[Any]]:
-    """What is put in a queue, as much at once as is there, until a None."""
-    while True:
-        frame = [queue.get()]
-        while len(frame) < FRAME and frame[-1] is not None and not queue.empty():
-            frame.append(queue.get())
-        ended = frame[-1] is None
-        if ended:
-            frame.pop()
-        if frame:
-            yield frame
-        if ended:
-            return
+class Death(OSError):
+    """A worker has ended before its work."""
 
 
 class Workers:
@@ -108,19 +96,13 @@ class Workers:
         self.options = options
         self.conditions: Callable[[str], list[str]] | None = None
         self.active = 0
-        self.workers = [Worker(number, (options, each, folder, adaptive)) for number in range(count)]
-        self.results: weft.Queue[Result | OSError | None] = weft.Queue(WAITING)
+        self.workers = [Worker((options, each, folder, adaptive)) for _ in range(count)]
+        self.results: weft.Queue[Result | Death | None] = weft.Queue(WAITING)
 
     def close(self) -> None:
         """End the processes."""
         for worker in self.workers:
             worker.close()
-
-    def __enter__(self) -> "Workers":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def once(self, url: str) -> Page:
         """A page that belongs to the input, fetched here. Raises FetchError."""
@@ -140,11 +122,11 @@ class Workers:
                     result = self.results.get()
                     if result is None:
                         left -= 1
-                    elif isinstance(result, FetchError) or not isinstance(result, OSError):
+                    elif isinstance(result, Death):
+                        raise result
+                    else:
                         self.active -= 1
                         yield result
-                    else:
-                        raise result
             finally:
                 group.cancel()
 
@@ -156,7 +138,7 @@ class Workers:
             fields = self.conditions(url) if self.conditions is not None else []
             self.workers[crc32(authority_of(url).encode("utf-8", "replace")) % count].waiting.put((url, fields))
         for worker in self.workers:
-            worker.waiting.put(None)
+            worker.waiting.close()
 
     def read(self, worker: Worker) -> None:
         """Take what a worker sends; a None at its end."""
@@ -168,7 +150,7 @@ class Workers:
                         return
         except OSError:
             pass  # it has died with something unread
-        self.results.put(OSError(0, "died", f"worker process {worker.process.pid}"))
+        self.results.put(Death(0, "died", f"worker process {worker.process.pid}"))
 
 
 def work(number: int) -> None:
@@ -176,11 +158,11 @@ def work(number: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     channel = Channel(socket.socket(fileno=number))
     options, connections, folder, adaptive = channel.receive()[0]
-    results: weft.Queue[Result | None] = weft.Queue(WAITING)
+    results: Batches[Result] = Batches(FRAME)
     fields: dict[str, list[str]] = {}
 
     def send() -> None:
-        for frame in gathered(results):
+        for frame in results:
             channel.send(frame)
         channel.send([None])
 
@@ -207,7 +189,7 @@ def work(number: int) -> None:
         group.spawn(send)
         for result in fetcher.fetch_all(addresses(), connections):
             results.put(result)
-        results.put(None)
+        results.close()
 
 
 if __name__ == "__main__":

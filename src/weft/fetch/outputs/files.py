@@ -9,10 +9,9 @@ from weft.fetch.errors import FetchError
 from weft.fetch.names import name_of
 from weft.fetch.outputs.output import Output
 from weft.fetch.page import Page
+from weft.fetch.record import UNCHANGED, media_type
 
 __all__ = ["Files"]
-
-UNCHANGED = 304  # the file is there from before
 
 
 class Files(Output):
@@ -26,8 +25,7 @@ class Files(Output):
 
     def path_of(self, page: Page) -> Path:
         """Where the body of `page` goes; never outside of the folder."""
-        kind = (page.headers.get("content-type") or "text/html").partition(";")[0].strip().lower()
-        ending = mimetypes.guess_extension(kind) or ".bin"
+        ending = mimetypes.guess_extension(media_type(page)) or ".bin"
         return self.place / name_of(page.url, ending)
 
     def add(self, result: Page | FetchError) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from weft.fetch.errors import FetchError
 from weft.fetch.outputs.output import Appended
 from weft.fetch.page import Page
-from weft.fetch.record import record, text_of
+from weft.fetch.record import inline, record
 
 __all__ = ["JsonLines"]
 
@@ -21,5 +21,5 @@ class JsonLines(Appended):
     def add(self, result: Page | FetchError) -> None:
         fields = record(result, self.extractors)
         if self.bodies and isinstance(result, Page):
-            fields |= text_of(result)
+            fields |= inline(result)
         self.append(json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")

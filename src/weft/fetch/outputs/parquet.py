@@ -1,13 +1,12 @@
 """Parquet (https://parquet.apache.org): a folder of parts, each whole, as pyarrow, pandas, DuckDB and Spark read it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from weft.fetch.errors import FetchError
 from weft.fetch.outputs.output import Output
 from weft.fetch.page import Page
-from weft.fetch.record import content, record
+from weft.fetch.record import FIELDS, flat, record, whole
 
 __all__ = ["Parquet"]
 
@@ -37,15 +36,13 @@ class Parquet(Output):
             self.restore(0)
         text = pyarrow.string()
         kinds = {"status": pyarrow.int16(), "size": pyarrow.int64(), "seconds": pyarrow.float64(), "attempts": pyarrow.int16()}
-        names = ("url", "final_url", "status", "size", "seconds", "began", "http", "address", "attempts", "error", "reason")
-        fields = [(name, kinds.get(name, text)) for name in (*names, "content_type", "headers", "timing", "extracted")]
+        fields = [(name, kinds.get(name, text)) for name in FIELDS]
         self.schema = pyarrow.schema([*fields, ("body", pyarrow.large_binary())] if bodies else fields)
 
     def add(self, result: Page | FetchError) -> None:
-        fields = record(result, self.extractors)
-        row = {name: json.dumps(value) if isinstance(value, list | dict) else value for name, value in fields.items()}
+        row = flat(record(result, self.extractors))
         if self.bodies:
-            body = b"".join(content(result)) if isinstance(result, Page) else None
+            body = whole(result) if isinstance(result, Page) else None
             row["body"] = body
             self.size += len(body or b"")
         self.rows.append(row)

@@ -1,13 +1,12 @@
 """An SQLite database with a table of pages (https://www.sqlite.org)."""
 
-import json
 import sqlite3
 from pathlib import Path
 
 from weft.fetch.errors import FetchError
 from weft.fetch.outputs.output import Output
 from weft.fetch.page import Page
-from weft.fetch.record import FIELDS, content, record
+from weft.fetch.record import FIELDS, flat, record, whole
 
 __all__ = ["Sqlite"]
 
@@ -31,9 +30,8 @@ class Sqlite(Output):
     def add(self, result: Page | FetchError) -> None:
         if not self.database.in_transaction:
             self.database.execute("BEGIN")
-        fields = record(result, self.extractors)
-        values = [json.dumps(value) if isinstance(value, list | dict) else value for value in fields.values()]
-        body = b"".join(content(result)) if self.bodies and isinstance(result, Page) else None
+        values = flat(record(result, self.extractors)).values()
+        body = whole(result) if self.bodies and isinstance(result, Page) else None
         self.database.execute(self.insert, [*values, body])
 
     def commit(self) -> int:

@@ -80,11 +80,10 @@ def packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def head_of(page: Page) -> bytes:
     """The header of the last answer as HTTP/1.1, with what no longer holds of the body renamed, as other archivers do."""
-    lines = page.headers.raw.split(b"\r\n")
-    last = max((number for number, line in enumerate(lines) if line.startswith(b"HTTP/")), default=0)
-    status = lines[last].split(b" ", 1)
+    first, *lines = page.headers.last()
+    status = first.split(b" ", 1)
     made = [b"HTTP/1.1 " + (status[1] if len(status) > 1 and status[1] else str(page.status).encode())]
-    for line in lines[last + 1 :]:
+    for line in lines:
         name = line.partition(b":")[0].strip().lower().decode("latin-1")
         if line:
             made.append(b"X-Archive-Orig-" + line if name in CHANGED else line)
