@@ -58,7 +58,7 @@ cdef class Multi:
     def __cinit__(self, poller, int readable, int writable, long connections, dict owners):
         self.multi = multi_init()
         if self.multi is NULL:
-            raise MemoryError
+            raise MemoryError("libcurl cannot begin: no memory, or no descriptor, is left")
         self.register = poller.register
         self.modify = poller.modify
         self.unregister = poller.unregister

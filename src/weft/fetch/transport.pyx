@@ -79,8 +79,8 @@ cdef class Transport:
     def __init__(self, connections=100):
         """`connections`: how many idle ones are kept."""
         self.poller, self.poll = make_poller()
-        self.multis = []
         self.owners = {}
+        self.multis = [Multi(self.poller, POLLIN, POLLOUT, connections, self.owners)]
         self.hosts = {}
         self.connections = connections
         self.parked_until = RUNNING
@@ -153,10 +153,13 @@ cdef class Transport:
                 self.ring()
 
     cdef Multi multi(self, int place):
-        """The Multi of that number."""
-        while place >= len(self.multis):
-            self.multis.append(Multi(self.poller, POLLIN, POLLOUT, self.connections, self.owners))
-        return <Multi>self.multis[place]
+        """The Multi of that number; the last one if no more can be made: it takes descriptors, which may be all in use."""
+        if place == len(self.multis):
+            try:
+                self.multis.append(Multi(self.poller, POLLIN, POLLOUT, self.connections, self.owners))
+            except MemoryError:
+                pass
+        return <Multi>self.multis[min(place, len(self.multis) - 1)]
 
     cdef ring(self):
         """Let the driver look at what has changed, if it waits."""
