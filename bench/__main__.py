@@ -1,108 +1,110 @@
-"""``python -m bench [--rounds N] [--json FILE] [WORK ...]``: the table."""
+"""``python -m bench``: measure weft beside its peers, and write what came of it."""
 
-import importlib.util
 import json
-import math
-import shutil
-import statistics
+import os
+import platform
 import subprocess
 import sys
+from datetime import date
 from importlib.metadata import distributions
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bench import echo, fetch, fetch_cpu, fetch_scale, fetch_workers, hopping, memory, spawning, switching, toolkit
-from bench.work import Work
+from bench import peers, report
+from bench.works import WORKS
 
-WORKS: dict[str, Work] = {
-    "switching": switching.WORK,
-    "spawning": spawning.WORK,
-    "hopping": hopping.WORK,
-    "memory": memory.WORK,
-    "echo": echo.WORK,
-    "toolkit": toolkit.WORK,
-    "fetch": fetch.WORK,
-    "fetch_cpu": fetch_cpu.WORK,
-    "fetch_scale": fetch_scale.WORK,
-    "fetch_workers": fetch_workers.WORK,
-}
-BUILT_IN = {"asyncio", "C", "limit"}
-PROGRAMS = {"go", "curl", "wget2"}
-Rows = dict[tuple[str, int], dict[str, list[float]]]
+ROOT = Path(__file__).parent.parent
+SHOWN = ("greenlet", "gevent", "eventlet", "uvloop", "trio", "pycurl", "aiohttp", "httpx", "requests", "urllib3")
+Runs = list[tuple[str, int, str]]
 
 
-def present(peer: str) -> bool:
-    if peer in PROGRAMS:
-        return shutil.which(peer) is not None
-    return peer in BUILT_IN or importlib.util.find_spec(peer) is not None
-
-
-def figure(work: str, peer: str, variant: int) -> float:
-    done = subprocess.run(
-        [sys.executable, "-m", f"bench.{work}", peer, str(variant)], cwd=Path(__file__).parent.parent, capture_output=True, text=True
-    )
+def measured(name: str, row: int, peer: str) -> list[float]:
+    """One run in a process of its own."""
+    command = [sys.executable, "-m", WORKS[name].peers[peer].__module__, peer, str(row)]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    except subprocess.TimeoutExpired as late:
+        raise click.ClickException(f"{name}, row {row}, with {peer}: no end after {late.timeout:.0f} s") from late
     if done.returncode:
-        raise click.ClickException(f"{work} with {peer} failed:\n{done.stderr}")
-    return float(done.stdout)
+        raise click.ClickException(f"{name}, row {row}, with {peer} failed:\n{done.stderr}")
+    return [float(figure) for figure in json.loads(done.stdout.splitlines()[-1])]
 
 
-def table(rows: Rows) -> Table:
-    made = Table("work", "peer", "median", "least", "most", "weft is better by", "goal", title="medians of interleaved rounds")
-    for column in made.columns[2:]:
-        column.justify = "right"
-    for (name, variant), peers in rows.items():
+def a_round(names: tuple[str, ...], quick: bool, missing: set[str]) -> Runs:
+    """What one round runs, the peers of a row one after the other."""
+    runs: Runs = []
+    for name in names:
         work = WORKS[name]
-        medians = {peer: statistics.median(figures) for peer, figures in peers.items()}
-        title = work.titles[variant] if work.titles else f"{work.title}, {variant} connections" if variant else work.title
-        for peer, figures in peers.items():
-            ratio = work.ratio(medians["weft"], medians[peer]) if "weft" in medians and peer != "weft" else None
-            goal = work.variant_goals.get(variant, work.goals).get(peer)
-            reached = "" if ratio is None or goal is None else "  yes" if ratio >= goal else "  no"
-            made.add_row(
-                title,
-                peer,
-                f"{medians[peer]:,.{2 if medians[peer] < 100 else 0}f} {work.unit}",
-                *(f"{edge:,.{2 if edge < 100 else 0}f}" for edge in (min(figures), max(figures))),
-                "" if ratio is None else f"{ratio:.2f} x",
-                "" if goal is None else f"{goal:.2f} x{reached}",
-            )
-            title = ""
-        made.add_section()
-    return made
+        for number, row in enumerate(work.rows):
+            if quick and number not in work.quick:
+                continue
+            for _ in range(1 if quick else work.samples):
+                for peer in work.few if quick and work.few else work.peers:
+                    if peer not in missing and peer not in row.without:
+                        runs.append((name, number, peer))
+    return runs
+
+
+def machine() -> dict[str, object]:
+    versions = {found.name.lower(): found.version for found in distributions()}
+    programs = {name: version for name, version in peers.versions().items() if version}
+    return {
+        "date": date.today().isoformat(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
+        "versions": {name: versions[name] for name in SHOWN if name in versions} | programs,
+    }
 
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, help="How often each figure is taken; the table shows medians.")
-@click.option("--json", "path", type=click.Path(dir_okay=False), help="Also write every figure to this file.")
+@click.option("--quick", is_flag=True, help="The best known rows and peers, once: about a minute.")
+@click.option("--json", "path", type=click.Path(dir_okay=False, path_type=Path), help="Also write every figure to this file.")
+@click.option("--write", is_flag=True, help="Keep the figures in docs/speed/, and make docs/speed.md and its plots anew.")
+@click.option("--render", is_flag=True, help="Measure nothing: make docs/speed.md and its plots anew of the figures that are kept.")
 @click.argument("names", nargs=-1, type=click.Choice(list(WORKS)))
-def main(rounds: int, path: str | None, names: tuple[str, ...]) -> None:
+def main(rounds: int, quick: bool, path: Path | None, write: bool, render: bool, names: tuple[str, ...]) -> None:
     """Measure weft and its peers, interleaved, and print medians and ratios.
 
-    Peers that are not installed are left out. Example: python -m bench --rounds 3 switching echo
+    Peers that are not installed are left out, and named at the end; scripts/peers brings Go and Java.
+
+    \b
+    Examples:
+      python -m bench --quick
+      python -m bench --rounds 3 tasks echo
+      python -m bench --write
     """
-    rows: Rows = {}
-    console = Console(stderr=True)
-    chosen = names or tuple(WORKS)
-    for number in range(rounds):
-        for name in chosen:
-            for variant in WORKS[name].variants * WORKS[name].samples:
-                for peer in WORKS[name].peers:
-                    if present(peer):
-                        console.print(f"round {number + 1} of {rounds}: {name} {variant or ''} {peer}", end="\r", soft_wrap=True)
-                        measured = figure(name, peer, variant)
-                        if not math.isnan(measured):
-                            rows.setdefault((name, variant), {}).setdefault(peer, []).append(measured)
-                        console.print(" " * 60, end="\r")
-    versions = {found.name: found.version for found in distributions() if found.name in ("weft", "gevent", "uvloop", "greenlet")}
-    output = Console(width=None if sys.stdout.isatty() else 140)
-    output.print(table(rows))
-    output.print(f"Python {sys.version.split()[0]}, " + ", ".join(f"{name} {number}" for name, number in versions.items()))
+    if render:
+        return report.render(ROOT / "docs", WORKS)
+    chosen = names or tuple(name for name in WORKS if not quick or WORKS[name].quick)
+    missing = {peer for name in chosen for peer in WORKS[name].peers if not peers.present(peer)}
+    runs = a_round(chosen, quick, missing) * (1 if quick else rounds)
+    found: report.Figures = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=len(runs))
+        for name, row, peer in runs:
+            progress.update(task, description=f"{WORKS[name].title}: {WORKS[name].rows[row].title}: {peer}")
+            figures = measured(name, row, peer)
+            if not any(figure != figure for figure in figures):
+                found.setdefault((name, row), {}).setdefault(peer, []).append(figures)
+            progress.advance(task)
+    kept = {"machine": machine(), "rounds": 1 if quick else rounds, "works": report.as_json(found, WORKS)}
+    output = Console(width=None if sys.stdout.isatty() else 150)
+    output.print(report.table(found, WORKS))
+    output.print(
+        ", ".join(f"{name} {version}" for name, version in {"Python": kept["machine"]["python"], **kept["machine"]["versions"]}.items())
+    )  # type: ignore[index]
+    for peer in sorted(missing):
+        output.print(f"left out: {peer} ({peers.hint(peer)})")
     if path:
-        figures = [{"work": name, "variant": variant, "figures": peers} for (name, variant), peers in rows.items()]
-        Path(path).write_text(json.dumps({"python": sys.version, "versions": versions, "works": figures}, indent=1) + "\n")
+        path.write_text(json.dumps(kept, indent=1) + "\n")
+    if write:
+        report.keep(ROOT / "docs", kept)
+        report.render(ROOT / "docs", WORKS)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The page fetch: 10,000 distinct URLs at 200 connections, the fetcher on one processor, nginx on the other.
 
-Every body is received, and its bytes are counted. What is measured is the fetch, without the start of the process. Beside pages a second,
-``bench.fetch_cpu`` gives the microseconds of CPU that a page costs the fetcher.
+Every body is received, and its bytes are counted. What is measured is the fetch, without the start of the process. Beside pages a second:
+the microseconds of CPU that a page costs the fetcher.
 """
 
 import importlib
@@ -9,10 +9,9 @@ import resource
 import time
 
 from bench.origin import DELAY, origin
-from bench.work import Work, pin, scale
+from bench.work import Figure, Row, Work, pin, scale
 
 PEERS = ("weft", "limit", "pycurl", "curl", "wget2", "aiohttp", "gevent", "httpx")
-TITLES = ("4 KB clear", "50 KB clear", "4 KB, TLS, HTTP/2 where offered", "4 KB after 100 ms")
 COUNTS = (10_000, 10_000, 10_000, 30_000)
 FEWER = {"httpx": 10, "gevent": 2, "aiohttp": 2}  # fewer pages are enough for them
 CONNECTIONS = 200
@@ -45,18 +44,19 @@ def cpu() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
+def row(title: str, goals: dict[str, float], without: tuple[str, ...] = ("limit",)) -> Row:
+    return Row(title, (Figure("pages/s", goals, more=True), Figure("µs of CPU")), without)
+
+
 WORK = Work(
-    "fetch",
-    "pages/s",
-    {peer: lambda variant, peer=peer: measure(peer, variant)[0] for peer in PEERS},  # type: ignore[misc]
-    more=True,
-    variants=(0, 1, 2, 3),
-    titles=TITLES,
-    variant_goals={
-        0: {"curl": 1.0, "wget2": 1.0, "aiohttp": 3, "gevent": 5, "httpx": 40},
-        2: {"curl": 1.5, "wget2": 2.0},
-        3: {"limit": 0.97},
-    },
+    "page fetch",
+    {peer: lambda variant, peer=peer: measure(peer, variant) for peer in PEERS},  # type: ignore[misc]
+    (
+        row("4 KB clear", {"curl": 1.0, "wget2": 1.0, "aiohttp": 3, "gevent": 5, "httpx": 40}),
+        row("50 KB clear", {}),
+        row("4 KB, TLS, HTTP/2 where offered", {"curl": 1.5, "wget2": 2.0}),
+        row("4 KB after 100 ms", {"limit": 0.97}, ()),
+    ),
 )
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ import threading
 import time
 
 from bench.origin import origin
-from bench.work import Work, scale
-
-TITLES = ("peak memory, 1,000,000 addresses at 200", "peak memory, 30,000 pages at 10,000 after 100 ms")
+from bench.work import Figure, Row, Work, scale
 
 
 def measure(variant: int) -> float:
@@ -51,7 +49,11 @@ def resident(pid: int) -> float:
         return 0.0
 
 
-WORK = Work("fetch", "MB", {"weft": measure}, variants=(0, 1), titles=TITLES)
+WORK = Work(
+    "weft fetch, peak memory",
+    {"weft": measure},
+    tuple(Row(title, (Figure("MB"),)) for title in ("1,000,000 addresses at 200", "30,000 pages at 10,000 after 100 ms")),
+)
 
 if __name__ == "__main__":
     WORK.main()

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from bench.origin import origin
-from bench.work import Work, scale
+from bench.work import Figure, Row, Work, scale
 
 HOSTS = 16
 COUNT = 50_000
@@ -29,9 +29,11 @@ def measure(workers: int) -> float:
     return count / seconds
 
 
-TITLES = ("", "one process", "two processes")
-WORK = Work("fetch, the command", "pages/s", {"weft": measure}, more=True, variants=(1, 2), titles=TITLES)
-
+WORK = Work(
+    "weft fetch, the command",
+    {"weft": lambda row: measure(row + 1)},
+    tuple(Row(title, (Figure("pages/s", more=True),)) for title in ("one process", "two processes")),
+)
 
 if __name__ == "__main__":
     WORK.main()

@@ -1,11 +1,12 @@
-"""20,000 tasks that sleep: bytes of resident memory for each."""
+"""Bytes of resident memory for each of many tasks: parked, and not started yet."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
-from bench.work import Work, scale
+from bench.work import Figure, Row, Work, scale
 
-COUNT = 20_000
+COUNT = 100_000
 
 
 def resident() -> int:
@@ -17,7 +18,12 @@ def each(before: int) -> float:
     return (resident() - before) / scale(COUNT)
 
 
-def plain(spawn: Any, sleep: Any) -> float:
+def nothing() -> None:
+    pass
+
+
+def plain(row: int, spawn: Any, sleep: Any) -> float:
+    """For all that look like threads."""
     asleep = 0
 
     def nap() -> None:
@@ -25,38 +31,64 @@ def plain(spawn: Any, sleep: Any) -> float:
         asleep += 1
         sleep(3600)
 
-    spawn(sleep, 0.001).join()
+    sleep(0.001)
+    tasks = [None] * scale(COUNT)
     before = resident()
-    tasks = [spawn(nap) for _ in range(scale(COUNT))]
-    while asleep < scale(COUNT):
+    for number in range(scale(COUNT)):
+        tasks[number] = spawn(nothing if row else nap)
+    while not row and asleep < scale(COUNT):
         sleep(0.01)
-    bytes_each = each(before)
-    assert len(tasks) == scale(COUNT)
-    return bytes_each
+    return each(before)
 
 
-def weft(_: int) -> float:
+def weft(row: int) -> float:
     import weft
 
-    return plain(weft.spawn, weft.sleep)
+    return plain(row, weft.spawn, weft.sleep)
 
 
-def gevent(_: int) -> float:
+def gevent(row: int) -> float:
     import gevent
 
-    return plain(gevent.spawn, gevent.sleep)
+    return plain(row, gevent.spawn, gevent.sleep)
 
 
-def asyncio(_: int) -> float:
+def eventlet(row: int) -> float:
+    import eventlet
+
+    return plain(row, eventlet.spawn, eventlet.sleep)
+
+
+def greenlet(row: int) -> float:
+    from greenlet import getcurrent, greenlet
+
+    main = getcurrent()
+
+    def park() -> None:
+        main.switch()
+
+    tasks: list[Any] = [None] * scale(COUNT)
+    before = resident()
+    for number in range(scale(COUNT)):
+        tasks[number] = greenlet(park)
+        if not row:
+            tasks[number].switch()
+    return each(before)
+
+
+def asyncio(row: int) -> float:
     import asyncio
 
     async def many() -> float:
         async def nap() -> None:
             await asyncio.sleep(3600)
 
+        tasks: list[Any] = [None] * scale(COUNT)
         before = resident()
-        tasks = [asyncio.create_task(nap()) for _ in range(scale(COUNT))]
-        await asyncio.sleep(0.001)
+        for number in range(scale(COUNT)):
+            tasks[number] = asyncio.create_task(nap())
+        if not row:
+            await asyncio.sleep(0.001)
         bytes_each = each(before)
         for task in tasks:
             task.cancel()
@@ -65,7 +97,17 @@ def asyncio(_: int) -> float:
     return asyncio.run(many())
 
 
-WORK = Work("memory of a waiting task", "bytes", {"weft": weft, "gevent": gevent, "asyncio": asyncio}, {"gevent": 1 / 0.85})
+PEERS: dict[str, Callable[[int], float]] = {"weft": weft, "gevent": gevent, "eventlet": eventlet, "asyncio": asyncio, "greenlet": greenlet}
+WORK = Work(
+    "memory",
+    PEERS,  # type: ignore[arg-type]
+    (
+        Row("a task that sleeps", (Figure("bytes", {"gevent": 8.3 / 6.6}, at_most=6.6 * 1024),)),
+        Row("a task that has not started", (Figure("bytes", at_most=400),)),
+    ),
+    quick=(0,),
+    few=("weft", "gevent", "greenlet", "asyncio"),
+)
 
 
 def main() -> None:

@@ -1,46 +1,69 @@
-"""What a work is: its peers, its unit, and the ratios to reach."""
+"""What a work is: its peers, its rows, and the ratios to reach."""
 
+import json
 import os
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+Measured = float | tuple[float, ...]
+
 
 @dataclass(frozen=True)
-class Work:
-    """One thing that is measured.
+class Figure:
+    """One number that a run gives: its unit, whether more of it is better, and what weft should reach.
 
-    `peers` maps a peer's name to a function that does the work and returns the figure; `goals` a peer's name to how many times better weft
-    should be (a figure counts as better when it is smaller, unless `more` is set). `variants` are arguments to run it with, one row each;
-    they are named by `titles`, or are numbers of connections, and may have goals of their own in `variant_goals`. A figure that is not a
-    number is left out: the peer has nothing of the kind. `samples` is how many figures a round takes: several of what is quick, because
-    the machine's own speed wavers from second to second.
+    `goals` maps a peer's name to how many times better weft should be; `at_most` is what weft's own figure should not exceed.
     """
 
-    title: str
     unit: str
-    peers: dict[str, Callable[[int], float]]
     goals: dict[str, float] = field(default_factory=dict)
     more: bool = False
-    variants: tuple[int, ...] = (0,)
-    samples: int = 1
-    titles: tuple[str, ...] = ()
-    variant_goals: dict[int, dict[str, float]] = field(default_factory=dict)
-
-    def main(self) -> None:
-        """`python -m bench.WORK PEER [VARIANT]`."""
-        peer, variant = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else self.variants[0]
-        print(self.peers[peer](variant))
+    at_most: float | None = None
 
     def ratio(self, weft: float, other: float) -> float:
         """How many times better weft is."""
         return weft / other if self.more else other / weft
 
 
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: the same work for each peer. A peer that is in `without` has nothing of the kind, or would take hours."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing that is measured: `peers` maps a peer's name to a function that takes a row's number and returns its figures.
+
+    `samples` is how many runs a round takes: several of what is quick, because the machine's own speed wavers from second to second.
+    `quick` are the rows, and `few` the peers, of the run that takes a minute (None: all of them).
+    """
+
+    title: str
+    peers: dict[str, Callable[[int], Measured]]
+    rows: tuple[Row, ...]
+    samples: int = 1
+    quick: tuple[int, ...] = ()
+    few: tuple[str, ...] | None = None
+
+    def main(self) -> None:
+        """`python -m bench.WORK PEER [ROW]`: the figures, as JSON."""
+        peer, row = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0
+        measured = self.peers[peer](row)
+        print(json.dumps(list(measured) if isinstance(measured, tuple) else [measured]))
+
+
+SMOKE = bool(os.environ.get("BENCH_SMOKE"))
+
+
 def scale(count: int) -> int:
     """`count`, or a hundredth of it when a test only wants to see that the work runs."""
-    return max(1, count // 100) if os.environ.get("BENCH_SMOKE") else count
+    return max(1, count // 100) if SMOKE else count
 
 
 def best(run: Callable[[], object], operations: int, repeats: int = 5) -> float:

@@ -1,5 +1,6 @@
 """The benchmarks run; what they measure is nothing for a test."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,30 +9,62 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ENVIRONMENT = {**os.environ, "BENCH_SMOKE": "1"}
 
 
-@pytest.mark.parametrize("work", ["switching", "spawning", "hopping", "memory", "echo"])
-def test_weft_does_the_work(work: str) -> None:
-    environment = {**os.environ, "BENCH_SMOKE": "1"}
-    command = [sys.executable, "-m", f"bench.{work}", "weft"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50)
+def run(*words: str | Path) -> str:
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) > 0
+    return done.stdout
 
 
-@pytest.mark.parametrize("variant", range(8))
-def test_weft_does_the_works_of_the_toolkit(variant: int) -> None:
-    environment = {**os.environ, "BENCH_SMOKE": "1"}
-    command = [sys.executable, "-m", "bench.toolkit", "weft", str(variant)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50)
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) > 0
+@pytest.mark.parametrize("row", range(15))
+@pytest.mark.parametrize("peer", ["weft", "asyncio"])
+def test_works_on_tasks(peer: str, row: int) -> None:
+    assert json.loads(run("bench.basics", peer, str(row)))[0] > 0
 
 
-def test_the_table(tmp_path: Path) -> None:
-    environment = {**os.environ, "BENCH_SMOKE": "1"}
-    command = [sys.executable, "-m", "bench", "--rounds", "1", "--json", str(tmp_path / "figures.json"), "switching"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50)
-    assert done.returncode == 0, done.stderr
-    assert "yield between two tasks" in done.stdout
-    assert "switching" in (tmp_path / "figures.json").read_text()
+@pytest.mark.parametrize(("work", "row"), [("memory", 0), ("memory", 1), ("million", 0), ("echo", 2), ("echo", 10)])
+def test_weft_does_the_work(work: str, row: int) -> None:
+    assert json.loads(run(f"bench.{work}", "weft", str(row)))[0] > 0
+
+
+def test_the_table_of_the_terminal(tmp_path: Path) -> None:
+    said = run("bench", "--rounds", "1", "--json", tmp_path / "figures.json", "memory")
+    assert "a task that sleeps" in said
+    assert json.loads((tmp_path / "figures.json").read_text())["works"][0]["work"] == "memory"
+
+
+MACHINE = {"date": "2026-01-01", "python": "3.13.0", "system": "Linux, 2 cores", "versions": {"gevent": "26.1"}}
+
+
+def kept(weft: float) -> dict[str, object]:
+    runs = {"weft": [[weft], [weft], [weft]], "gevent": [[8.0], [9.0], [10.0]], "uvloop": [[4.0], [4.0], [4.0]]}
+    return {"machine": MACHINE, "rounds": 3, "works": [{"work": "tasks", "row": "yield between two tasks", "units": ["µs"], "runs": runs}]}
+
+
+def test_the_document(tmp_path: Path) -> None:
+    from bench import report
+    from bench.works import WORKS
+
+    report.keep(tmp_path, kept(1.0))
+    report.render(tmp_path, WORKS)
+    text = (tmp_path / "speed.md").read_text()
+    assert "**1.00** (1.00 to 1.00) | 9.00 (9.00 x) | 4.00 (4.00 x) | 6 x gevent: yes, 3 x uvloop: yes" in text
+    assert "Nothing." in text
+    assert (tmp_path / "speed" / "python-3.13-tasks.svg").read_text().startswith("<?xml")
+
+
+def test_what_falls_short_needs_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import report
+    from bench.works import WORKS
+
+    reasons = tmp_path / "reasons.toml"
+    reasons.write_text("")
+    monkeypatch.setattr(report, "REASONS", reasons)
+    report.keep(tmp_path, kept(2.0))
+    with pytest.raises(SystemExit, match="6 x gevent on 3.13.0: 4.50 x"):
+        report.render(tmp_path, WORKS)
+    reasons.write_text('[tasks]\n"yield between two tasks" = "Because."\n')
+    report.render(tmp_path, WORKS)
+    assert "Because." in (tmp_path / "speed.md").read_text()

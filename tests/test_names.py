@@ -55,6 +55,7 @@ PUBLIC = [
     "sink",
     "sleep",
     "spawn",
+    "spawn_later",
     "stage",
     "timeout",
     "wait",

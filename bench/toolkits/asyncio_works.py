@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 Run = Callable[[], object]
+run: Any = asyncio.run  # uvloop_works puts its own here
 
 
 async def nap(item: Any = None) -> Any:
@@ -13,7 +14,100 @@ async def nap(item: Any = None) -> Any:
 
 
 def within(main: Callable[[], Coroutine[Any, Any, object]]) -> Run:
-    return lambda: asyncio.run(main())
+    return lambda: run(main())
+
+
+async def nothing() -> None:
+    pass
+
+
+def switching(count: int) -> Run:
+    async def main() -> None:
+        async def give_way() -> None:
+            sleep = asyncio.sleep
+            for _ in range(count // 2):
+                await sleep(0)
+
+        await asyncio.gather(give_way(), give_way())
+
+    return within(main)
+
+
+def spawning(count: int) -> Run:
+    async def main() -> None:
+        await asyncio.gather(*[asyncio.create_task(nothing()) for _ in range(count)])
+
+    return within(main)
+
+
+def alive(count: int) -> Run:
+    async def main() -> None:
+        event = asyncio.Event()
+        tasks = [asyncio.create_task(event.wait()) for _ in range(count)]
+        await asyncio.sleep(0)
+        event.set()
+        await asyncio.gather(*tasks)
+
+    return within(main)
+
+
+def queue(count: int) -> Run:
+    async def main() -> None:
+        there: asyncio.Queue[int] = asyncio.Queue()
+        back: asyncio.Queue[int] = asyncio.Queue()
+
+        async def serve() -> None:
+            for item in range(count // 2):
+                await there.put(item)
+                await back.get()
+
+        async def answer() -> None:
+            for _ in range(count // 2):
+                await back.put(await there.get())
+
+        await asyncio.gather(serve(), answer())
+
+    return within(main)
+
+
+def handover(count: int) -> Run:
+    async def main() -> None:
+        first, second = asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+        async def serve(mine: asyncio.Semaphore, other: asyncio.Semaphore) -> None:
+            for _ in range(count // 2):
+                other.release()
+                await mine.acquire()
+
+        await asyncio.gather(serve(first, second), serve(second, first))
+
+    return within(main)
+
+
+def wake(count: int) -> Run:
+    async def main() -> None:
+        first, second = asyncio.Event(), asyncio.Event()
+        first.set()
+
+        async def serve(mine: asyncio.Event, other: asyncio.Event) -> None:
+            for _ in range(count // 2):
+                await mine.wait()
+                mine.clear()
+                other.set()
+
+        await asyncio.gather(serve(first, second), serve(second, first))
+
+    return within(main)
+
+
+def timers(count: int) -> Run:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        handles = [loop.call_later(60 + number % 100, print) for number in range(count)]
+        for handle in handles:
+            handle.cancel()
+
+    return within(main)
 
 
 def contend(make: Callable[[], Any], tasks: int, count: int) -> Run:

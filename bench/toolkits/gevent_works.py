@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+import gevent.event
 import gevent.lock
 import gevent.pool
 import gevent.queue
@@ -14,6 +15,102 @@ Run = Callable[[], object]
 def nap(item: Any = None) -> Any:
     gevent.sleep(0)
     return item
+
+
+def nothing() -> None:
+    pass
+
+
+def switching(count: int) -> Run:
+    def give_way() -> None:
+        sleep = gevent.sleep
+        for _ in range(count // 2):
+            sleep(0)
+
+    return lambda: gevent.joinall([gevent.spawn(give_way), gevent.spawn(give_way)])
+
+
+def spawning(count: int) -> Run:
+    return lambda: gevent.joinall([gevent.spawn(nothing) for _ in range(count)])
+
+
+def alive(count: int) -> Run:
+    def run() -> None:
+        event = gevent.event.Event()
+
+        def park() -> None:
+            event.wait()
+
+        tasks = [gevent.spawn(park) for _ in range(count)]
+        gevent.sleep(0)
+        event.set()
+        gevent.joinall(tasks)
+
+    return run
+
+
+def queue(count: int) -> Run:
+    def run() -> None:
+        there = gevent.queue.Queue()
+        back = gevent.queue.Queue()
+
+        def serve() -> None:
+            for item in range(count // 2):
+                there.put(item)
+                back.get()
+
+        def answer() -> None:
+            for _ in range(count // 2):
+                back.put(there.get())
+
+        gevent.joinall([gevent.spawn(serve), gevent.spawn(answer)])
+
+    return run
+
+
+def handover(count: int) -> Run:
+    """Two tasks, each of which gives the other's permit and waits for its own."""
+
+    def run() -> None:
+        first, second = gevent.lock.Semaphore(0), gevent.lock.Semaphore(0)
+
+        def serve(mine: gevent.lock.Semaphore, other: gevent.lock.Semaphore) -> None:
+            for _ in range(count // 2):
+                other.release()
+                mine.acquire()
+
+        gevent.joinall([gevent.spawn(serve, first, second), gevent.spawn(serve, second, first)])
+
+    return run
+
+
+def wake(count: int) -> Run:
+    def run() -> None:
+        first, second = gevent.event.Event(), gevent.event.Event()
+        first.set()
+
+        def serve(mine: gevent.event.Event, other: gevent.event.Event) -> None:
+            for _ in range(count // 2):
+                mine.wait()
+                mine.clear()
+                other.set()
+
+        gevent.joinall([gevent.spawn(serve, first, second), gevent.spawn(serve, second, first)])
+
+    return run
+
+
+def timers(count: int) -> Run:
+    def run() -> None:
+        loop = gevent.get_hub().loop
+        timers = [loop.timer(60 + number % 100) for number in range(count)]
+        for timer in timers:
+            timer.start(nothing)
+        for timer in timers:
+            timer.stop()
+            timer.close()
+
+    return run
 
 
 def contend(make: Callable[[], Any], tasks: int, count: int) -> Run:

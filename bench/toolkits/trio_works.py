@@ -13,6 +13,82 @@ async def nap(item: Any = None) -> Any:
     return item
 
 
+async def nothing() -> None:
+    pass
+
+
+def nursery(*works: Any, count: int = 1) -> Run:
+    """Each of `works`, `count` times, in one nursery."""
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(count):
+                for work in works:
+                    nursery.start_soon(work)
+
+    return lambda: trio.run(main)
+
+
+def switching(count: int) -> Run:
+    async def give_way() -> None:
+        for _ in range(count // 2):
+            await trio.lowlevel.checkpoint()
+
+    return nursery(give_way, give_way)
+
+
+def spawning(count: int) -> Run:
+    return nursery(nothing, count=count)
+
+
+def alive(count: int) -> Run:
+    async def main() -> None:
+        event = trio.Event()
+        async with trio.open_nursery() as nursery:
+            for _ in range(count):
+                nursery.start_soon(event.wait)
+            await trio.lowlevel.checkpoint()
+            event.set()
+
+    return lambda: trio.run(main)
+
+
+def queue(count: int) -> Run:
+    def run() -> None:
+        there = trio.open_memory_channel[int](count)
+        back = trio.open_memory_channel[int](count)
+
+        async def serve() -> None:
+            for item in range(count // 2):
+                await there[0].send(item)
+                await back[1].receive()
+
+        async def answer() -> None:
+            for _ in range(count // 2):
+                await back[0].send(await there[1].receive())
+
+        nursery(serve, answer)()
+
+    return run
+
+
+def handover(count: int) -> Run:
+    def run() -> None:
+        first, second = trio.Semaphore(0), trio.Semaphore(0)
+
+        def serve(mine: trio.Semaphore, other: trio.Semaphore) -> Any:
+            async def work() -> None:
+                for _ in range(count // 2):
+                    other.release()
+                    await mine.acquire()
+
+            return work
+
+        nursery(serve(first, second), serve(second, first))()
+
+    return run
+
+
 def contend(make: Callable[[], Any], tasks: int, count: int) -> Run:
     async def main() -> None:
         async def work() -> None:

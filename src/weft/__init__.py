@@ -12,7 +12,7 @@ from weft._core.offload import offload
 from weft._core.queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from weft._core.sharing import Barrier, CapacityLimiter, RWLock
 from weft._core.sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
-from weft._core.task import Task, current_task, joinall, sleep, spawn
+from weft._core.task import Task, current_task, joinall, sleep, spawn, spawn_later
 from weft.coroutines import Coroutine, broadcast, coroutine
 from weft.executors import Executor
 from weft.files import offloaded
@@ -84,6 +84,7 @@ __all__ = [
     "sink",
     "sleep",
     "spawn",
+    "spawn_later",
     "stage",
     "timeout",
     "wait",

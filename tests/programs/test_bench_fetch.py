@@ -1,5 +1,6 @@
 """The fetchers' benchmark runs, against Debian's nginx; what it measures is nothing for a test."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,14 +14,13 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-WORKS = [(work, variant) for work in ("fetch", "fetch_cpu") for variant in range(3)]
-
-
-@pytest.mark.parametrize(("work", "variant"), [*WORKS, ("fetch", 3), ("fetch_scale", 0), ("fetch_scale", 1), ("fetch_workers", 2)])
-def test_weft_fetches(work: str, variant: int) -> None:
+@pytest.mark.parametrize(
+    ("work", "row"), [*(("fetch", row) for row in range(4)), ("fetch_scale", 0), ("fetch_scale", 1), ("fetch_workers", 1)]
+)
+def test_weft_fetches(work: str, row: int) -> None:
     nginx, environment = servers.program("nginx-light", "usr/sbin/nginx")
     environment |= {"BENCH_SMOKE": "1", "PATH": f"{nginx.parent}:{os.environ['PATH']}"}
-    command = [sys.executable, "-m", f"bench.{work}", "weft", str(variant)]
+    command = [sys.executable, "-m", f"bench.{work}", "weft", str(row)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) > 0
+    assert json.loads(done.stdout)[0] > 0

@@ -14,6 +14,7 @@ Invariants:
 - Workers begin at two depths of the stack, in turn: between two that alternate, greenlet then copies one stack where it would copy two (a yield 0.38 us
   without, 0.32 with; a raw switch from Python 0.32).
 - Signal handlers run on the main fiber's stack, at its ``park``, and may park there themselves.
+- The cyclic collector does not look at workers: they hold themselves while they run, so it could free none (300,000 parked: 4.9 s with, 2.4 s without).
 - Nothing that runs user code is dropped while no fiber is current: a fiber drops what it holds inside ``run``.
 
 Tried and dropped: a callback queue beside the run queue (nothing needed it), an eventfd as door (a signal cannot ring it).
@@ -60,6 +61,7 @@ cdef extern from "thread.h":
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
     void PyErr_SetObject(PyObject *kind, PyObject *error)
+    void PyObject_GC_UnTrack(PyObject *o)
 
 PyGreenlet_Import()
 
@@ -368,6 +370,7 @@ cdef class Scheduler:
         while True:
             if self.starting is not None:
                 worker = new_greenlet(body, None)
+                PyObject_GC_UnTrack(<PyObject *>worker)
                 self.started += 1
                 checked(weft_lower(enter, <void *>worker, STEP if self.started & 1 else 1))
                 worker = None

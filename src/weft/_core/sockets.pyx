@@ -19,6 +19,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
 from weft._core.descriptors cimport claim, forget, wait_descriptor
@@ -58,7 +59,10 @@ cdef extern from *:
     ctypedef class _socket.socket [object weft_socket, check_size ignore]:
         pass
 
-cdef char scratch[65536]  # filled and copied from in one step under the interpreter's lock: cheaper than a large object made too large and cut
+cdef enum:
+    SCRATCH = 65536
+    LARGE = 32768
+cdef char scratch[SCRATCH]  # filled and copied from in one step under the interpreter's lock: cheaper than a large object made too large and cut
 cdef object base = _socket.socket
 cdef object timed_out = TimeoutError
 
@@ -123,6 +127,34 @@ cdef inline Descriptor stream(object sock, int flags):
     return descriptor
 
 
+cdef inline Descriptor begin(object sock, int flags, double *deadline):
+    """Before a read: what is known of `sock` if it is a TCP stream; parks if that is drained."""
+    be_fair()
+    cdef Descriptor descriptor = stream(sock, flags)
+    if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
+        block(sock, READ, deadline)
+    return descriptor
+
+
+cdef Py_ssize_t attempt(object sock, Descriptor descriptor, char *buffer, Py_ssize_t size, int flags) except -2:
+    """Read at most `size` bytes now; -1 if there are none yet."""
+    cdef Py_ssize_t count
+    while True:
+        count = c_recv(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
+        if count >= 0:
+            if descriptor is not None:
+                descriptor.expected = count
+                if 0 < count < size and not descriptor.hung_up:
+                    descriptor.drained = True
+            return count
+        if errno == EINTR:
+            PyErr_CheckSignals()
+        elif errno == EAGAIN and not flags & MSG_DONTWAIT:
+            return -1
+        else:
+            fail()
+
+
 cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) except -1:
     """Read at most `size` bytes; parks while there are none."""
     cdef double deadline = 0
@@ -130,22 +162,48 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
     cdef Descriptor descriptor
     if size == 0:
         return 0
-    be_fair()
-    descriptor = stream(sock, flags)
-    if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
-        block(sock, READ, &deadline)
+    descriptor = begin(sock, flags, &deadline)
     while True:
-        count = c_recv(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
+        count = attempt(sock, descriptor, buffer, size, flags)
         if count >= 0:
-            if descriptor is not None and 0 < count < size and not descriptor.hung_up:
-                descriptor.drained = True
             return count
-        if errno == EINTR:
-            PyErr_CheckSignals()
-        elif errno == EAGAIN and not flags & MSG_DONTWAIT:
-            block(sock, READ, &deadline)
+        block(sock, READ, &deadline)
+
+
+cdef object receive_bytes(object sock, Py_ssize_t size, int flags):
+    """``receive`` into a new object. Nothing is allocated while it waits, and no more than what probably comes.
+
+    What came last tells: little goes by way of the scratch buffer, much straight into an object that is not much larger.
+    """
+    cdef double deadline = 0
+    cdef Py_ssize_t count, room
+    cdef PyObject *data
+    cdef Descriptor descriptor
+    if size == 0:
+        return b""
+    descriptor = begin(sock, flags, &deadline)
+    while True:
+        room = size
+        if descriptor is None or descriptor.expected < LARGE:
+            if size > SCRATCH and not flags and head(sock).sock_type == SOCK_STREAM:
+                room = SCRATCH
         else:
-            fail()
+            room = min(size, 4 * descriptor.expected)
+        if room <= SCRATCH and (descriptor is None or descriptor.expected < LARGE):
+            count = attempt(sock, descriptor, scratch, room, flags)
+            if count >= 0:
+                return PyBytes_FromStringAndSize(scratch, count)
+        else:
+            data = weft_new_bytes(room)
+            try:
+                count = attempt(sock, descriptor, PyBytes_AS_STRING(<object>data), room, flags)
+                if count >= 0:
+                    if count != room:
+                        weft_resize_bytes(&data, count)
+                    return <object>data
+            finally:
+                Py_XDECREF(data)
+        block(sock, READ, &deadline)
 
 
 cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int flags, double *deadline) except -1:
@@ -209,24 +267,9 @@ cdef class SocketCalls(socket):
 
     def recv(self, Py_ssize_t bufsize, int flags=0, /):
         """Receive up to `bufsize` bytes."""
-        cdef PyObject *data
-        cdef Py_ssize_t count
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
-        if bufsize <= <Py_ssize_t>sizeof(scratch):
-            count = receive(self, scratch, bufsize, flags)
-            return PyBytes_FromStringAndSize(scratch, count)
-        data = weft_new_bytes(bufsize)
-        try:
-            count = receive(self, PyBytes_AS_STRING(<object>data), bufsize, flags)
-        except:
-            Py_DECREF_raw(data)
-            raise
-        if count != bufsize:
-            weft_resize_bytes(&data, count)
-        result = <object>data
-        Py_DECREF_raw(data)
-        return result
+        return receive_bytes(self, bufsize, flags)
 
     def recv_into(self, buffer, Py_ssize_t nbytes=0, int flags=0):
         """Receive into `buffer`, up to `nbytes` bytes (0: as many as it holds); returns how many came."""
@@ -337,10 +380,6 @@ cdef class SocketCalls(socket):
                 except BlockingIOError:
                     pass
             block(self, READ, &deadline)
-
-
-cdef extern from "Python.h":
-    void Py_DECREF_raw "Py_DECREF"(PyObject *o)
 
 
 cdef bint owned(int number):

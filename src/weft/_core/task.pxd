@@ -19,4 +19,6 @@ cdef class Task(Fiber):
     cdef int fail(self) except -1
     cdef int ask(self) except -1
     cdef int finish(self) except -1
+    cdef int drop_function(self) except -1
+    cdef int give_back(self) except -1
     cdef int wait_end(self, double timeout) except -1

@@ -132,13 +132,17 @@ cdef class Task(Fiber):
     cdef int run(self) except -1:
         """Call the function; no try block lies under it, because greenlet copies this stack at every switch."""
         cdef PyObject *value
+        if self.slot >= 0:  # cancelled from another thread before its time
+            get_scheduler().timers.remove(self)
         if self.cancelling:
             value = NULL
             PyErr_SetNone(Cancelled)
         else:
             self.context = PyContext_Copy(self.context)
+            PyObject_GC_UnTrack(<PyObject *>self.context)  # the task holds it until its end, as the registry holds the task
             PyContext_Enter(self.context)
             value = PyObject_Call(<PyObject *>self.fn, <PyObject *>self.args, NULL if self.kwargs is None else <PyObject *>self.kwargs)
+            PyObject_GC_Track(<PyObject *>self.context)
             if PyContext_Exit(self.context) < 0:
                 Py_XDECREF(value)
                 value = NULL
@@ -180,9 +184,7 @@ cdef class Task(Fiber):
 
     cdef int finish(self) except -1:
         """Tell everybody, and let go of what may run somebody's code when it is dropped."""
-        if self.label is None:  # enough to name it by, should anybody ask
-            self.called = (<object>(<PyFunctionObject *><PyObject *>self.fn).func_name if PyFunction_Check(self.fn) else type(self.fn))
-        self.fn = None
+        self.drop_function()
         self.ended = True
         if self.joiners is not None:
             self.joiners.wake_all()
@@ -195,6 +197,13 @@ cdef class Task(Fiber):
             self.value = self.error = self.unseen = None
         elif self.error is not None or PyObject_IS_GC(<PyObject *>self.value):
             PyObject_GC_Track(<PyObject *>self)
+        return 0
+
+    cdef int drop_function(self) except -1:
+        """Let go of the function, but for what it takes to name the task by, should anybody ask."""
+        if self.label is None:
+            self.called = (<object>(<PyFunctionObject *><PyObject *>self.fn).func_name if PyFunction_Check(self.fn) else type(self.fn))
+        self.fn = None
         return 0
 
     def call(self, callback):
@@ -274,8 +283,33 @@ cdef class Task(Fiber):
         if self.ended:
             return False
         self.doomed = True
-        self.cancel_now()
+        if self.slot >= 0 and self.state == NEW:
+            self.give_back()
+        else:
+            self.cancel_now()
         return True
+
+    cdef int give_back(self) except -1:
+        """It was to begin later, and never will: end it here, or where it belongs if somebody is to be told."""
+        cdef Scheduler scheduler = get_scheduler()
+        self.update()
+        if self.ready is not scheduler.ready or self.callbacks is not None or self.joiners is not None:
+            self.ready.push(self)
+            return 0
+        scheduler.timers.remove(self)
+        self.error = CANCELLED_UNSTARTED
+        self.drop_function()
+        self.args = self.kwargs = self.context = None
+        self.ended = True
+        scheduler.release(self)
+        return 0
+
+    cdef void fire(self) noexcept:
+        """The timer: of the wait, or of the beginning."""
+        if self.state == NEW:
+            self.ready.push(self)
+        else:
+            Fiber.fire(self)
 
     def add_done_callback(self, fn) -> None:
         """Call ``fn(task)`` when the task has ended (at once if it has). Errors of `fn` are printed, not raised."""
@@ -288,6 +322,9 @@ cdef class Task(Fiber):
             self.callbacks.append(fn)
 
 
+cdef object CANCELLED_UNSTARTED = Cancelled()
+
+
 cdef bint fits():
     context = PyContext_CopyCurrent()
     copy = PyContext_Copy(context)
@@ -297,15 +334,14 @@ cdef bint fits():
 cdef bint known_layout = fits()
 
 
-cdef PyObject *spawn_call(PyObject *module, PyObject *const *words, Py_ssize_t count, PyObject *names) except NULL:
-    """``spawn`` as CPython calls it: no tuple and no dictionary is made that the task does not keep."""
+cdef Task make(const char *caller, Scheduler scheduler, PyObject *const *words, Py_ssize_t count, PyObject *names):
+    """A task of `scheduler` that calls ``words[0]``: no tuple and no dictionary is made that the task does not keep."""
     cdef Task task
-    cdef Scheduler scheduler = get_scheduler()
     cdef Py_ssize_t index
     if count < 1:
-        raise TypeError("spawn() takes a callable and its arguments")
+        raise TypeError(f"{caller.decode()}() takes a callable and its arguments")
     if not PyCallable_Check(words[0]):
-        raise TypeError(f"spawn takes a callable, not {<object>words[0]!r}")
+        raise TypeError(f"{caller.decode()} takes a callable, not {<object>words[0]!r}")
     task = Task.__new__(Task)
     PyObject_GC_UnTrack(<PyObject *>task)
     task.fn = <object>words[0]
@@ -316,7 +352,33 @@ cdef PyObject *spawn_call(PyObject *module, PyObject *const *words, Py_ssize_t c
         scheduler.snapshot = PyContext_CopyCurrent()
     task.context = scheduler.snapshot
     scheduler.adopt(task)
+    return task
+
+
+cdef PyObject *spawn_call(PyObject *module, PyObject *const *words, Py_ssize_t count, PyObject *names) except NULL:
+    """``spawn`` as CPython calls it."""
+    cdef Scheduler scheduler = get_scheduler()
+    cdef Task task = make("spawn", scheduler, words, count, names)
     scheduler.ready.push(task)
+    Py_INCREF(task)
+    return <PyObject *>task
+
+
+cdef PyObject *spawn_later_call(PyObject *module, PyObject *const *words, Py_ssize_t count, PyObject *names) except NULL:
+    """``spawn_later`` as CPython calls it."""
+    cdef Scheduler scheduler = get_scheduler()
+    cdef Task task
+    if count < 2:
+        raise TypeError("spawn_later() takes a number of seconds, a callable and its arguments")
+    cdef double delay = <object>words[0]
+    if not delay >= 0:
+        raise ValueError("spawn_later takes a number of seconds that is not negative")
+    task = make("spawn_later", scheduler, words + 1, count - 1, names)
+    try:
+        scheduler.timers.add(task, monotonic() + delay)
+    except:
+        scheduler.release(task)
+        raise
     Py_INCREF(task)
     return <PyObject *>task
 
@@ -333,6 +395,19 @@ Start ``fn(*args, **kwargs)`` as a task of this OS thread, in a copy of the call
 It begins when the caller waits for the first time.
 """
 spawn = PyCFunction_NewEx(&spawn_definition, NULL, __name__)
+
+cdef PyMethodDef spawn_later_definition
+spawn_later_definition.ml_name = "spawn_later"
+spawn_later_definition.ml_meth = <PyCFunction><void *>spawn_later_call
+spawn_later_definition.ml_flags = METH_FASTCALL | METH_KEYWORDS
+spawn_later_definition.ml_doc = b"""spawn_later(seconds, fn, /, *args, **kwargs)
+--
+
+``spawn``, but the task begins only after `seconds` (a float, not negative); returns the Task.
+
+``cancel()`` before then takes it back, and it never begins: a timer that costs next to nothing.
+"""
+spawn_later = PyCFunction_NewEx(&spawn_later_definition, NULL, __name__)
 
 
 def home():

@@ -1,0 +1,110 @@
+"""1,000,000 tasks that sleep until one moment, and are all woken then: seconds of CPU, and the most memory, with the interpreter's own."""
+
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from bench import programs
+from bench.work import Figure, Measured, Row, Work, pin, scale
+
+COUNT = 1_000_000
+WAITS = {
+    "weft": 20,
+    "asyncio": 25,
+    "uvloop": 20,
+    "trio": 50,
+    "go": 5,
+    "java": 15,
+}  # seconds from the start to the moment: enough to start all before
+
+
+def used() -> tuple[float, float]:
+    """CPU seconds and peak megabytes of this process."""
+    mine = resource.getrusage(resource.RUSAGE_SELF)
+    return mine.ru_utime + mine.ru_stime, mine.ru_maxrss * 1024 / 1e6
+
+
+def asleep(end: float) -> float:
+    """Seconds to sleep; the last to begin must do so before the first is woken, or fewer than all would have been asleep at once."""
+    left = end - time.monotonic()
+    assert left > 0, "too slow for the moment to wake at"
+    return left
+
+
+def weft(_: int) -> Measured:
+    import weft
+
+    end = moment("weft")
+    weft.joinall([weft.spawn(lambda: weft.sleep(asleep(end))) for _ in range(scale(COUNT))])
+    return used()
+
+
+def moment(peer: str) -> float:
+    pin(0)
+    return time.monotonic() + max(scale(100 * WAITS[peer]) / 100, 1)
+
+
+async def many(sleep: Callable[..., object], end: float) -> None:
+    import asyncio
+
+    async def nap() -> None:
+        await asyncio.sleep(asleep(end))
+
+    await asyncio.gather(*[asyncio.create_task(nap()) for _ in range(scale(COUNT))])
+
+
+def asyncio(_: int) -> Measured:
+    import asyncio
+
+    asyncio.run(many(asyncio.sleep, moment("asyncio")))
+    return used()
+
+
+def uvloop(_: int) -> Measured:
+    import asyncio
+
+    import uvloop
+
+    uvloop.run(many(asyncio.sleep, moment("uvloop")))
+    return used()
+
+
+def trio(_: int) -> Measured:
+    import trio
+
+    end = moment("trio")
+
+    async def nap() -> None:
+        await trio.sleep(asleep(end))
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(scale(COUNT)):
+                nursery.start_soon(nap)
+
+    trio.run(main)
+    return used()
+
+
+def program(name: str, command: Callable[[], list[object]]) -> Callable[[int], Measured]:
+    def measure(_: int) -> Measured:
+        words = [*(str(word) for word in command()), "million", str(scale(COUNT)), str(max(scale(100 * WAITS[name]) // 100, 1))]
+        pin(0)
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=sys.stderr, text=True, check=True)
+        seconds, megabytes = done.stdout.split()
+        return float(seconds), float(megabytes)
+
+    return measure
+
+
+WORK = Work(
+    "scale",
+    {"weft": weft, "asyncio": asyncio, "uvloop": uvloop, "trio": trio}
+    | {"go": program("go", programs.go), "java": program("java", programs.java)},  # type: ignore[arg-type]
+    (Row("1,000,000 tasks asleep, then all woken", (Figure("s of CPU", {"asyncio": 1, "trio": 1}), Figure("MB", at_most=7000))),),
+)
+
+if __name__ == "__main__":
+    WORK.main()

@@ -1,0 +1,42 @@
+"""Which peers are here, of which version, and where the others come from."""
+
+import importlib.util
+import shutil
+import subprocess
+
+from bench import programs
+
+BUILT_IN = {"weft", "asyncio", "asyncio_streams", "threads", "limit"}
+MODULES = {"uvloop_streams": "uvloop"}
+DEBIAN = {"curl": "curl", "wget2": "wget2", "C": "gcc libssl-dev"}
+
+
+def present(peer: str) -> bool:
+    """Whether `peer` can be measured here."""
+    if peer in BUILT_IN:
+        return True
+    if peer == "go":
+        return programs.go_compiler() is not None
+    if peer == "java":
+        return programs.java_home() is not None
+    if peer in DEBIAN:
+        return shutil.which("cc" if peer == "C" else peer) is not None
+    return importlib.util.find_spec(MODULES.get(peer, peer)) is not None
+
+
+def hint(peer: str) -> str:
+    """How to get it."""
+    if peer in ("go", "java"):
+        return "scripts/peers brings it"
+    return f"apt install {DEBIAN[peer]}" if peer in DEBIAN else f"pip install {peer}"
+
+
+def versions() -> dict[str, str]:
+    """Of the peers that are not Python's."""
+    compiler, home = programs.go_compiler(), programs.java_home()
+    found = {}
+    if compiler:
+        found["go"] = subprocess.run([compiler, "version"], capture_output=True, text=True).stdout.split()[2].removeprefix("go")
+    if home:
+        found["java"] = (home / "release").read_text().split('JAVA_VERSION="')[1].split('"')[0]
+    return found

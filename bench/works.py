@@ -1,0 +1,15 @@
+"""Every work, under the name by which it is asked for."""
+
+from bench import basics, echo, fetch, fetch_scale, fetch_workers, memory, million, tls
+from bench.work import Work
+
+WORKS: dict[str, Work] = {
+    "tasks": basics.WORK,
+    "memory": memory.WORK,
+    "million": million.WORK,
+    "echo": echo.WORK,
+    "tls": tls.WORK,
+    "fetch": fetch.WORK,
+    "fetch_scale": fetch_scale.WORK,
+    "fetch_workers": fetch_workers.WORK,
+}
