@@ -1,4 +1,6 @@
-"""The echo servers, each a process of its own: `python -m bench.servers NAME [CERTIFICATE KEY]` prints its port. With a certificate it speaks TLS.
+"""The echo servers, each a process of its own: `python -m bench.servers NAME [CERTIFICATE KEY]` prints its port.
+
+With a certificate it speaks TLS.
 
 The servers of weft, gevent, eventlet and threads are the same plain blocking lines, a task a connection; asyncio and uvloop are measured by
 their protocols, the fastest form that they have, and by their streams, the one that people write.

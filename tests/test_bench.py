@@ -63,7 +63,7 @@ def test_what_falls_short_needs_a_reason(tmp_path: Path, monkeypatch: pytest.Mon
     reasons.write_text("")
     monkeypatch.setattr(report, "REASONS", reasons)
     report.keep(tmp_path, kept(2.0))
-    with pytest.raises(SystemExit, match="6 x gevent on 3.13.0: 4.50 x"):
+    with pytest.raises(SystemExit, match=r"6 x gevent on 3\.13\.0: 4\.50 x"):
         report.render(tmp_path, WORKS)
     reasons.write_text('[tasks]\n"yield between two tasks" = "Because."\n')
     report.render(tmp_path, WORKS)
