@@ -14,7 +14,7 @@ WAITS = {
     "weft": 20,
     "asyncio": 25,
     "uvloop": 20,
-    "trio": 50,
+    "trio": 110,
     "go": 5,
     "java": 15,
 }  # seconds from the start to the moment: enough to start all before

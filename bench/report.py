@@ -17,9 +17,9 @@ Works = dict[str, Work]
 REASONS = Path(__file__).with_name("reasons.toml")
 HEAD = """# Speed
 
-Made by `scripts/bench --write`: medians of interleaved rounds, weft and its peers in turn, each run in a process of its own, the work on one
-processor and the client, where there is one, on another. The machines are shared and noisy: trust the ratios, and CPU time before wall
-time. `scripts/bench --quick` shows the best known rows in a minute; [speed/](speed) holds every figure of every run.
+Made by `scripts/bench --write`: medians of interleaved rounds, weft and its peers in turn, each run in a process of its own. The work is on
+one processor and the client, where there is one, on another. The machines are shared and noisy: trust the ratios, and CPU time before
+wall time. `scripts/bench --quick` shows the best known rows in a minute; [speed/](speed) holds every figure of every run.
 """
 
 

@@ -70,7 +70,7 @@ def test_the_sdist_holds_what_it_takes_to_build_and_test(sdist: Path) -> None:
     wanted = [*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "scripts").glob("*")]
     wanted += [ROOT / name for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "CHANGELOG.md")]
     assert {str(path.relative_to(ROOT)) for path in wanted if path.is_file()} - names == set()
-    assert [name for name in names if name.endswith((".so", ".pyc", ".c"))] == ["bench/echo.c"]
+    assert [name for name in names if name.endswith((".so", ".pyc", ".c"))] == ["bench/programs/echo.c"]
 
 
 @pytest.mark.slow
