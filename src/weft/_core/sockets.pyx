@@ -177,19 +177,21 @@ cdef object receive_bytes(object sock, Py_ssize_t size, int flags):
     """
     cdef double deadline = 0
     cdef Py_ssize_t count, room
+    cdef bint much
     cdef PyObject *data
     cdef Descriptor descriptor
     if size == 0:
         return b""
     descriptor = begin(sock, flags, &deadline)
     while True:
-        room = size
-        if descriptor is None or descriptor.expected < LARGE:
-            if size > SCRATCH and not flags and head(sock).sock_type == SOCK_STREAM:
-                room = SCRATCH
-        else:
+        much = descriptor is not None and descriptor.expected >= LARGE
+        if much:
             room = min(size, 4 * descriptor.expected)
-        if room <= SCRATCH and (descriptor is None or descriptor.expected < LARGE):
+        elif not flags and head(sock).sock_type == SOCK_STREAM:
+            room = min(size, SCRATCH)
+        else:
+            room = size
+        if room <= SCRATCH and not much:
             count = attempt(sock, descriptor, scratch, room, flags)
             if count >= 0:
                 return PyBytes_FromStringAndSize(scratch, count)

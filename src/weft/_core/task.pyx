@@ -132,9 +132,9 @@ cdef class Task(Fiber):
     cdef int run(self) except -1:
         """Call the function; no try block lies under it, because greenlet copies this stack at every switch."""
         cdef PyObject *value
-        if self.slot >= 0:  # cancelled from another thread before its time
-            get_scheduler().timers.remove(self)
         if self.cancelling:
+            if self.slot >= 0:  # before its time, by another thread or with somebody to be told
+                get_scheduler().timers.remove(self)
             value = NULL
             PyErr_SetNone(Cancelled)
         else:
