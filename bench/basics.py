@@ -64,11 +64,11 @@ def peer(name: str) -> Callable[[int], float]:
     return measure
 
 
-def program(command: Callable[[], list[object]]) -> Callable[[int], float]:
+def program(name: str) -> Callable[[int], float]:
     """A program that takes a work's name and a count, and prints microseconds an operation: held to one processor."""
 
     def measure(row: int) -> float:
-        words = [str(word) for word in command()]
+        words = [str(word) for word in programs.COMMANDS[name]()]
         pin(0)
         done = subprocess.run([*words, NAMES[row], str(scale(COUNTS[NAMES[row]]))], capture_output=True, text=True, check=True)
         return float(done.stdout)
@@ -79,7 +79,7 @@ def program(command: Callable[[], list[object]]) -> Callable[[int], float]:
 WORK = Work(
     "tasks",
     {name: peer(name) for name in ("weft", "gevent", "eventlet", "asyncio", "uvloop", "trio", "threads", "greenlet")}
-    | {"go": program(programs.go), "java": program(programs.java)},  # type: ignore[arg-type]
+    | {name: program(name) for name in programs.COMMANDS},
     ROWS,
     quick=(0, 1, 3),
     few=("weft", "gevent", "asyncio", "uvloop", "greenlet", "go"),

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import cpu, programs
+from bench import process, programs
 from bench.servers import SERVERS
 from bench.work import SMOKE, Figure, Row, Work, pin
 
@@ -37,9 +37,9 @@ def measure(name: str, kib: int, connections: int, tls: bool = False) -> tuple[f
             with subprocess.Popen(words, stdout=subprocess.PIPE, preexec_fn=lambda: pin(1)) as load:
                 if load.stdout.readline() != b"begin\n":  # type: ignore[union-attr]
                     raise SystemExit(f"the client could not load {name}")
-                before = cpu.seconds(server.pid)
+                before = process.cpu_seconds(server.pid)
                 messages = int(load.stdout.readline())  # type: ignore[union-attr]
-                spent = cpu.seconds(server.pid) - before
+                spent = process.cpu_seconds(server.pid) - before
         finally:
             server.kill()
             server.communicate()
@@ -50,17 +50,15 @@ def command(name: str, client: Path) -> list[str | Path]:
     """How the server is started."""
     if name == "C":
         return [client, "serve"]
-    if name == "go":
-        return [*programs.go(), "serve"]
-    if name == "java":
-        return [*programs.java(), "serve"]
+    if name in programs.COMMANDS:
+        return [*programs.COMMANDS[name](), "serve"]
     return [sys.executable, "-m", "bench.servers", name]
 
 
 GOALS = {"uvloop": 1.0, "gevent": 1.9, "C": 1 / 1.2}
 WORK = Work(
     "TCP echo",
-    {name: lambda row, name=name: measure(name, *CELLS[row]) for name in [*SERVERS, "go", "java", "C"]},  # type: ignore[misc]
+    {name: lambda row, name=name: measure(name, *CELLS[row]) for name in [*SERVERS, *programs.COMMANDS, "C"]},  # type: ignore[misc]
     tuple(
         Row(
             f"{kib} KiB, {connections:,} connection{'s' if connections > 1 else ''}",

@@ -3,13 +3,13 @@
 On standard error: the resident megabytes after each tenth of the run, which should not grow, and what the command said.
 """
 
-import os
 import subprocess
 import sys
 import threading
 import time
 
 from bench.origin import origin
+from bench.process import resident
 from bench.work import Figure, Row, Work, scale
 
 
@@ -30,7 +30,7 @@ def measure(variant: int) -> float:
             threading.Thread(target=feed, daemon=True).start()
             sizes = []
             while process.poll() is None:
-                sizes.append(resident(process.pid))
+                sizes.append(resident(process.pid) / 1e6)
                 time.sleep(0.05)
             said, errors = process.stdout.read(), process.stderr.read()
     tenths = [round(sizes[len(sizes) * tenth // 10]) for tenth in range(10)]
@@ -38,15 +38,6 @@ def measure(variant: int) -> float:
     assert f"{count:,} pages" in said, said
     assert "failed" not in said, said
     return max(sizes)
-
-
-def resident(pid: int) -> float:
-    """Megabytes; 0 of a process that has ended."""
-    try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except (OSError, IndexError):
-        return 0.0
 
 
 WORK = Work(

@@ -4,14 +4,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from bench.process import resident
 from bench.work import Figure, Row, Work, scale
 
 COUNT = 100_000
-
-
-def resident() -> int:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def each(before: int) -> float:

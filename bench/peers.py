@@ -26,7 +26,7 @@ def present(peer: str) -> bool:
 
 def hint(peer: str) -> str:
     """How to get it."""
-    if peer in ("go", "java"):
+    if peer in programs.COMMANDS:
         return "scripts/peers brings it"
     return f"apt install {DEBIAN[peer]}" if peer in DEBIAN else f"pip install {peer}"
 
@@ -38,5 +38,5 @@ def versions() -> dict[str, str]:
     if compiler:
         found["go"] = subprocess.run([compiler, "version"], capture_output=True, text=True).stdout.split()[2].removeprefix("go")
     if home:
-        found["java"] = (home / "release").read_text().split('JAVA_VERSION="')[1].split('"')[0]
+        found["java"] = programs.java_version(home)
     return found

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -24,14 +25,14 @@ def c(name: str, *options: str) -> Path:
     return built(HERE / f"{name}.c", "".join(options), lambda source, made: [compiler, "-O2", *options, "-o", made, source, *libraries])
 
 
-def built(source: Path, kind: str, command: "object") -> Path:
+def built(source: Path, kind: str, command: Callable[[Path, Path], list[str | Path]]) -> Path:
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
     made = CACHE / f"{source.stem}{kind}-{digest}"
     if not made.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         fresh = made.with_suffix(f".{os.getpid()}")
         environment = {**os.environ, "GOCACHE": str(CACHE / "go"), "GOPATH": str(CACHE / "go"), "CGO_ENABLED": "0", "GO111MODULE": "off"}
-        subprocess.run([str(word) for word in command(source, fresh)], check=True, env=environment)  # type: ignore[operator]
+        subprocess.run([str(word) for word in command(source, fresh)], check=True, env=environment)
         fresh.rename(made)
     return made
 
@@ -59,12 +60,13 @@ def java_home() -> Path | None:
         *NEWER.glob("usr/lib/jvm/java-2*-openjdk*"),
     ]
     for home in homes:
-        release = home / "release"
-        if release.exists() and (home / "bin" / "javac").exists():
-            version = release.read_text().split('JAVA_VERSION="')[1].split(".")[0].strip('"\n')
-            if int(version) >= 21:
-                return home
+        if (home / "release").exists() and (home / "bin" / "javac").exists() and int(java_version(home).partition(".")[0]) >= 21:
+            return home
     return None
+
+
+def java_version(home: Path) -> str:
+    return (home / "release").read_text().split('JAVA_VERSION="')[1].split('"')[0]
 
 
 def java() -> list[str | Path]:
@@ -80,3 +82,6 @@ def java() -> list[str | Path]:
     # a mount namespace of its own for /proc, which Java reads; every step replaces itself, so the process that was started is Java
     script = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
     return ["unshare", "--mount", "sh", "-c", script, NEWER, inside / "bin" / "java", *options, "/tmp/Works.java"]
+
+
+COMMANDS: dict[str, Callable[[], list[str | Path]]] = {"go": go, "java": java}

@@ -1,13 +1,11 @@
-"""eventlet's works."""
-
-from collections.abc import Callable
+"""eventlet's works. Its event is of another kind: it is set once, and by ``send``."""
 
 import eventlet
 import eventlet.event
 import eventlet.queue
 import eventlet.semaphore
 
-Run = Callable[[], object]
+from bench.toolkits.plain import Plain, Run, nothing
 
 
 def joinall(tasks: list[eventlet.greenthread.GreenThread]) -> None:
@@ -15,71 +13,12 @@ def joinall(tasks: list[eventlet.greenthread.GreenThread]) -> None:
         task.wait()
 
 
-def nothing() -> None:
-    pass
+class Event(eventlet.event.Event):  # type: ignore[misc]
+    set = eventlet.event.Event.send
 
 
-def switching(count: int) -> Run:
-    def give_way() -> None:
-        sleep = eventlet.sleep
-        for _ in range(count // 2):
-            sleep(0)
-
-    return lambda: joinall([eventlet.spawn(give_way), eventlet.spawn(give_way)])
-
-
-def spawning(count: int) -> Run:
-    return lambda: joinall([eventlet.spawn(nothing) for _ in range(count)])
-
-
-def alive(count: int) -> Run:
-    def run() -> None:
-        event = eventlet.event.Event()
-
-        def park() -> None:
-            event.wait()
-
-        tasks = [eventlet.spawn(park) for _ in range(count)]
-        eventlet.sleep(0)
-        event.send()
-        joinall(tasks)
-
-    return run
-
-
-def queue(count: int) -> Run:
-    def run() -> None:
-        there = eventlet.queue.Queue()
-        back = eventlet.queue.Queue()
-
-        def serve() -> None:
-            for item in range(count // 2):
-                there.put(item)
-                back.get()
-
-        def answer() -> None:
-            for _ in range(count // 2):
-                back.put(there.get())
-
-        joinall([eventlet.spawn(serve), eventlet.spawn(answer)])
-
-    return run
-
-
-def handover(count: int) -> Run:
-    """Two tasks, each of which gives the other's permit and waits for its own."""
-
-    def run() -> None:
-        first, second = eventlet.semaphore.Semaphore(0), eventlet.semaphore.Semaphore(0)
-
-        def serve(mine: eventlet.semaphore.Semaphore, other: eventlet.semaphore.Semaphore) -> None:
-            for _ in range(count // 2):
-                other.release()
-                mine.acquire()
-
-        joinall([eventlet.spawn(serve, first, second), eventlet.spawn(serve, second, first)])
-
-    return run
+plain = Plain(eventlet.spawn, joinall, eventlet.sleep, eventlet.queue.Queue, eventlet.semaphore.Semaphore, Event)
+switching, spawning, alive, queue, handover = plain.switching, plain.spawning, plain.alive, plain.queue, plain.handover
 
 
 def timers(count: int) -> Run:

@@ -1,6 +1,5 @@
 """gevent's toolkit."""
 
-from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -9,7 +8,7 @@ import gevent.lock
 import gevent.pool
 import gevent.queue
 
-Run = Callable[[], object]
+from bench.toolkits.plain import Plain, Run, nothing
 
 
 def nap(item: Any = None) -> Any:
@@ -17,87 +16,8 @@ def nap(item: Any = None) -> Any:
     return item
 
 
-def nothing() -> None:
-    pass
-
-
-def switching(count: int) -> Run:
-    def give_way() -> None:
-        sleep = gevent.sleep
-        for _ in range(count // 2):
-            sleep(0)
-
-    return lambda: gevent.joinall([gevent.spawn(give_way), gevent.spawn(give_way)])
-
-
-def spawning(count: int) -> Run:
-    return lambda: gevent.joinall([gevent.spawn(nothing) for _ in range(count)])
-
-
-def alive(count: int) -> Run:
-    def run() -> None:
-        event = gevent.event.Event()
-
-        def park() -> None:
-            event.wait()
-
-        tasks = [gevent.spawn(park) for _ in range(count)]
-        gevent.sleep(0)
-        event.set()
-        gevent.joinall(tasks)
-
-    return run
-
-
-def queue(count: int) -> Run:
-    def run() -> None:
-        there = gevent.queue.Queue()
-        back = gevent.queue.Queue()
-
-        def serve() -> None:
-            for item in range(count // 2):
-                there.put(item)
-                back.get()
-
-        def answer() -> None:
-            for _ in range(count // 2):
-                back.put(there.get())
-
-        gevent.joinall([gevent.spawn(serve), gevent.spawn(answer)])
-
-    return run
-
-
-def handover(count: int) -> Run:
-    """Two tasks, each of which gives the other's permit and waits for its own."""
-
-    def run() -> None:
-        first, second = gevent.lock.Semaphore(0), gevent.lock.Semaphore(0)
-
-        def serve(mine: gevent.lock.Semaphore, other: gevent.lock.Semaphore) -> None:
-            for _ in range(count // 2):
-                other.release()
-                mine.acquire()
-
-        gevent.joinall([gevent.spawn(serve, first, second), gevent.spawn(serve, second, first)])
-
-    return run
-
-
-def wake(count: int) -> Run:
-    def run() -> None:
-        first, second = gevent.event.Event(), gevent.event.Event()
-        first.set()
-
-        def serve(mine: gevent.event.Event, other: gevent.event.Event) -> None:
-            for _ in range(count // 2):
-                mine.wait()
-                mine.clear()
-                other.set()
-
-        gevent.joinall([gevent.spawn(serve, first, second), gevent.spawn(serve, second, first)])
-
-    return run
+plain = Plain(gevent.spawn, gevent.joinall, gevent.sleep, gevent.queue.Queue, gevent.lock.Semaphore, gevent.event.Event)
+switching, spawning, alive, queue, handover, wake = plain.switching, plain.spawning, plain.alive, plain.queue, plain.handover, plain.wake
 
 
 def timers(count: int) -> Run:
@@ -113,22 +33,12 @@ def timers(count: int) -> Run:
     return run
 
 
-def contend(make: Callable[[], Any], tasks: int, count: int) -> Run:
-    def work() -> None:
-        for _ in range(count // tasks):
-            with lock:
-                gevent.sleep(0)
-
-    lock = make()
-    return lambda: gevent.joinall([gevent.spawn(work) for _ in range(tasks)])
-
-
 def lock(count: int) -> Run:
-    return contend(lambda: gevent.lock.Semaphore(1), 2, count)
+    return plain.contend(lambda: gevent.lock.Semaphore(1), 2, count)
 
 
 def semaphore(count: int) -> Run:
-    return contend(lambda: gevent.lock.Semaphore(3), 10, count)
+    return plain.contend(lambda: gevent.lock.Semaphore(3), 10, count)
 
 
 def channel(count: int) -> Run:

@@ -1,11 +1,10 @@
 """weft's toolkit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import weft
-
-Run = Callable[[], object]
+from bench.toolkits.plain import Plain, Run, nothing
 
 
 def nap(item: Any = None) -> Any:
@@ -13,87 +12,8 @@ def nap(item: Any = None) -> Any:
     return item
 
 
-def nothing() -> None:
-    pass
-
-
-def switching(count: int) -> Run:
-    def give_way() -> None:
-        sleep = weft.sleep
-        for _ in range(count // 2):
-            sleep(0)
-
-    return lambda: weft.joinall([weft.spawn(give_way), weft.spawn(give_way)])
-
-
-def spawning(count: int) -> Run:
-    return lambda: weft.joinall([weft.spawn(nothing) for _ in range(count)])
-
-
-def alive(count: int) -> Run:
-    def run() -> None:
-        event = weft.Event()
-
-        def park() -> None:
-            event.wait()
-
-        tasks = [weft.spawn(park) for _ in range(count)]
-        weft.sleep(0)
-        event.set()
-        weft.joinall(tasks)
-
-    return run
-
-
-def queue(count: int) -> Run:
-    def run() -> None:
-        there: weft.Queue[int] = weft.Queue()
-        back: weft.Queue[int] = weft.Queue()
-
-        def serve() -> None:
-            for item in range(count // 2):
-                there.put(item)
-                back.get()
-
-        def answer() -> None:
-            for _ in range(count // 2):
-                back.put(there.get())
-
-        weft.joinall([weft.spawn(serve), weft.spawn(answer)])
-
-    return run
-
-
-def handover(count: int) -> Run:
-    """Two tasks, each of which gives the other's permit and waits for its own."""
-
-    def run() -> None:
-        first, second = weft.Semaphore(0), weft.Semaphore(0)
-
-        def serve(mine: weft.Semaphore, other: weft.Semaphore) -> None:
-            for _ in range(count // 2):
-                other.release()
-                mine.acquire()
-
-        weft.joinall([weft.spawn(serve, first, second), weft.spawn(serve, second, first)])
-
-    return run
-
-
-def wake(count: int) -> Run:
-    def run() -> None:
-        first, second = weft.Event(), weft.Event()
-        first.set()
-
-        def serve(mine: weft.Event, other: weft.Event) -> None:
-            for _ in range(count // 2):
-                mine.wait()
-                mine.clear()
-                other.set()
-
-        weft.joinall([weft.spawn(serve, first, second), weft.spawn(serve, second, first)])
-
-    return run
+plain = Plain(weft.spawn, weft.joinall, weft.sleep, weft.Queue, weft.Semaphore, weft.Event)
+switching, spawning, alive, queue, handover, wake = plain.switching, plain.spawning, plain.alive, plain.queue, plain.handover, plain.wake
 
 
 def timers(count: int) -> Run:
@@ -105,22 +25,12 @@ def timers(count: int) -> Run:
     return run
 
 
-def contend(make: Callable[[], Any], tasks: int, count: int) -> Run:
-    def work() -> None:
-        for _ in range(count // tasks):
-            with lock:
-                weft.sleep(0)
-
-    lock = make()
-    return lambda: weft.joinall([weft.spawn(work) for _ in range(tasks)])
-
-
 def lock(count: int) -> Run:
-    return contend(weft.Lock, 2, count)
+    return plain.contend(weft.Lock, 2, count)
 
 
 def semaphore(count: int) -> Run:
-    return contend(lambda: weft.Semaphore(3), 10, count)
+    return plain.contend(lambda: weft.Semaphore(3), 10, count)
 
 
 def channel(count: int) -> Run:
