@@ -80,6 +80,8 @@ def main(rounds: int, quick: bool, path: Path | None, write: bool, render: bool,
     if render:
         return report.render(ROOT / "docs", WORKS)
     chosen = names or tuple(name for name in WORKS if not quick or WORKS[name].quick)
+    needed = {program for name in chosen for program in WORKS[name].needs if not peers.present(program)}
+    chosen = tuple(name for name in chosen if not needed & set(WORKS[name].needs))
     missing = {peer for name in chosen for peer in WORKS[name].peers if not peers.present(peer)}
     runs = a_round(chosen, quick, missing) * (1 if quick else rounds)
     found: report.Figures = {}
@@ -98,7 +100,7 @@ def main(rounds: int, quick: bool, path: Path | None, write: bool, render: bool,
     output.print(
         ", ".join(f"{name} {version}" for name, version in {"Python": kept["machine"]["python"], **kept["machine"]["versions"]}.items())
     )  # type: ignore[index]
-    for peer in sorted(missing):
+    for peer in sorted(missing | needed):
         output.print(f"left out: {peer} ({peers.hint(peer)})")
     if path:
         path.write_text(json.dumps(kept, indent=1) + "\n")

@@ -19,30 +19,34 @@ CELLS = [(kib, connections) for kib in KIB for connections in CONNECTIONS]
 
 
 def measure(name: str, kib: int, connections: int, tls: bool = False) -> tuple[float, float]:
-    """Start the server, load it, and return messages a second and CPU microseconds a message."""
+    """Messages a second and CPU microseconds a message, of the echo server of that name."""
     client = programs.c("echo", *(["-DTLS"] if tls else []))
     with tempfile.TemporaryDirectory() as folder:
-        files = []
+        files: list[str | Path] = []
         if tls:
             from weft.demo import certificate
 
             made = certificate.make(Path(folder), ["localhost"])
-            files = [str(made.chain), str(made.key)]
-        server = subprocess.Popen(
-            [*command(name, client), *files], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=lambda: pin(0)
-        )
-        try:
-            port = server.stdout.readline().decode().strip()  # type: ignore[union-attr]
-            words = [str(client), "load", port, str(connections), str(kib * 1024), str(SECONDS)]
-            with subprocess.Popen(words, stdout=subprocess.PIPE, preexec_fn=lambda: pin(1)) as load:
-                if load.stdout.readline() != b"begin\n":  # type: ignore[union-attr]
-                    raise SystemExit(f"the client could not load {name}")
-                before = process.cpu_seconds(server.pid)
-                messages = int(load.stdout.readline())  # type: ignore[union-attr]
-                spent = process.cpu_seconds(server.pid) - before
-        finally:
-            server.kill()
-            server.communicate()
+            files = [made.chain, made.key]
+        return load([*command(name, client), *files], kib, connections, client)
+
+
+def load(server_command: list[str | Path], kib: int, connections: int, client: Path | None = None) -> tuple[float, float]:
+    """Start the server, load it, and return messages a second and CPU microseconds a message."""
+    client = client or programs.c("echo")
+    server = subprocess.Popen(server_command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=lambda: pin(0))
+    try:
+        port = server.stdout.readline().decode().strip()  # type: ignore[union-attr]
+        request = [client, "load", port, str(connections), str(kib * 1024), str(SECONDS)]
+        with subprocess.Popen(request, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: pin(1)) as loading:
+            if loading.stdout.readline() != "begin\n":  # type: ignore[union-attr]
+                raise SystemExit(f"{' '.join(map(str, server_command))} could not be loaded: {loading.stderr.read()}")  # type: ignore[union-attr]
+            before = process.cpu_seconds(server.pid)
+            messages = int(loading.stdout.readline())  # type: ignore[union-attr]
+            spent = process.cpu_seconds(server.pid) - before
+    finally:
+        server.kill()
+        server.communicate()
     return messages / SECONDS, spent / messages * 1e6
 
 

@@ -57,6 +57,7 @@ WORK = Work(
         row("4 KB, TLS, HTTP/2 where offered", {"curl": 1.5, "wget2": 2.0}),
         row("4 KB after 100 ms", {"limit": 0.97}, ()),
     ),
+    needs=("nginx",),
 )
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ WORK = Work(
     "weft fetch, the command",
     {"weft": lambda row: measure(row + 1)},
     tuple(Row(title, (Figure("pages/s", more=True),)) for title in ("one process", "two processes")),
+    needs=("nginx",),
 )
 
 if __name__ == "__main__":

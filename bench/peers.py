@@ -1,14 +1,15 @@
 """Which peers are here, of which version, and where the others come from."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 
 from bench import programs
 
 BUILT_IN = {"weft", "asyncio", "asyncio_streams", "threads", "limit"}
-MODULES = {"uvloop_streams": "uvloop"}
-DEBIAN = {"curl": "curl", "wget2": "wget2", "C": "gcc libssl-dev"}
+MODULES = {"uvloop_streams": "uvloop", "pywsgi": "gevent"}
+DEBIAN = {"curl": "curl", "wget2": "wget2", "nginx": "nginx", "wrk": "wrk", "C": "gcc libssl-dev"}
 
 
 def present(peer: str) -> bool:
@@ -19,8 +20,10 @@ def present(peer: str) -> bool:
         return programs.go_compiler() is not None
     if peer == "java":
         return programs.java_home() is not None
+    if peer == "wrk":
+        return programs.wrk() is not None
     if peer in DEBIAN:
-        return shutil.which("cc" if peer == "C" else peer) is not None
+        return shutil.which("cc" if peer == "C" else peer, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") is not None
     return importlib.util.find_spec(MODULES.get(peer, peer)) is not None
 
 

@@ -41,7 +41,7 @@ class Work:
     """One thing that is measured: `peers` maps a peer's name to a function that takes a row's number and returns its figures.
 
     `samples` is how many runs a round takes: several of what is quick, because the machine's own speed wavers from second to second.
-    `quick` are the rows, and `few` the peers, of the run that takes a minute (None: all of them).
+    `needs` are programs without which nothing of it can be measured. `quick` are the rows, and `few` the peers, of the run that takes a minute (None: all of them).
     """
 
     title: str
@@ -50,6 +50,7 @@ class Work:
     samples: int = 1
     quick: tuple[int, ...] = ()
     few: tuple[str, ...] | None = None
+    needs: tuple[str, ...] = ()
 
     def main(self) -> None:
         """`python -m bench.WORK PEER [ROW]`: the figures, as JSON."""

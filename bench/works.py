@@ -1,6 +1,6 @@
 """Every work, under the name by which it is asked for."""
 
-from bench import basics, echo, fetch, fetch_scale, fetch_workers, memory, million, tls
+from bench import basics, clients, echo, fetch, fetch_scale, fetch_workers, memory, million, startup, threaded, tls, web
 from bench.work import Work
 
 WORKS: dict[str, Work] = {
@@ -9,6 +9,10 @@ WORKS: dict[str, Work] = {
     "million": million.WORK,
     "echo": echo.WORK,
     "tls": tls.WORK,
+    "web": web.WORK,
+    "threaded": threaded.WORK,
+    "clients": clients.WORK,
+    "startup": startup.WORK,
     "fetch": fetch.WORK,
     "fetch_scale": fetch_scale.WORK,
     "fetch_workers": fetch_workers.WORK,

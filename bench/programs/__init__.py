@@ -84,4 +84,12 @@ def java() -> list[str | Path]:
     return ["unshare", "--mount", "sh", "-c", script, NEWER, inside / "bin" / "java", *options, "/tmp/Works.java"]
 
 
+def wrk() -> list[str | Path] | None:
+    """The command of wrk, which loads HTTP servers."""
+    found = shutil.which("wrk")
+    if found:
+        return [found]
+    return ["chroot", NEWER, "/usr/bin/wrk"] if (NEWER / "usr/bin/wrk").exists() else None
+
+
 COMMANDS: dict[str, Callable[[], list[str | Path]]] = {"go": go, "java": java}
