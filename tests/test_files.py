@@ -115,3 +115,12 @@ def test_offloaded() -> None:
     slow = weft.offloaded(time.sleep)
     weft.joinall([weft.spawn(slow, 0.3) for _ in range(4)])
     assert time.monotonic() - began < 1.1
+
+
+def test_a_file_is_closed_in_a_block_that_was_cancelled(tmp_path: Path) -> None:
+    with weft.CancelScope() as scope:
+        reader, writer = weft.open(tmp_path / "new", "wb", 0), weft.open(__file__, "rb")
+        scope.cancel()
+        with reader, writer:
+            weft.sleep(1)
+    assert (reader.closed, writer.closed) == (True, True)

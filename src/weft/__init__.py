@@ -13,23 +13,50 @@ from weft._core.queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from weft._core.sharing import Barrier, CapacityLimiter, RWLock
 from weft._core.sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
 from weft._core.task import Task, current_task, joinall, sleep, spawn, spawn_later
-from weft.coroutines import Coroutine, broadcast, coroutine
-from weft.executors import Executor
-from weft.files import offloaded
-from weft.files import open as open
 from weft.groups import TaskGroup, first, first_n, gather
-from weft.iterators import emit, iterator
-from weft.lists import LazyList
-from weft.locals import TaskLocal
-from weft.maps import map as map
-from weft.pipelines import Pipeline, batch, sink, stage
-from weft.pools import Pool
 from weft.waits import as_completed, wait
+
+# What most programs do not use is imported when it is first asked for: with all of it, "import weft" took half as long again (bench/startup.py)
+_LATER = {
+    "weft.coroutines": ("Coroutine", "broadcast", "coroutine"),
+    "weft.executors": ("Executor",),
+    "weft.files": ("offloaded", "open"),
+    "weft.iterators": ("emit", "iterator"),
+    "weft.lists": ("LazyList",),
+    "weft.locals": ("TaskLocal",),
+    "weft.maps": ("map",),
+    "weft.pipelines": ("Pipeline", "batch", "sink", "stage"),
+    "weft.pools": ("Pool",),
+}
 
 if _typing.TYPE_CHECKING:
     from weft._core.choice import select
+    from weft.coroutines import Coroutine, broadcast, coroutine
+    from weft.executors import Executor
+    from weft.files import offloaded
+    from weft.files import open as open
+    from weft.iterators import emit, iterator
+    from weft.lists import LazyList
+    from weft.locals import TaskLocal
+    from weft.maps import map as map
+    from weft.pipelines import Pipeline, batch, sink, stage
+    from weft.pools import Pool
 else:
-    from weft import select  # the twin of the standard module; it can be called, too
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        if name == "select":
+            return import_module("weft.select")  # the twin of the standard module; it can be called, too
+        for module, names in _LATER.items():
+            if name in names:
+                found = globals()[name] = getattr(import_module(module), name)
+                return found
+        raise AttributeError(f"module 'weft' has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "Barrier",

@@ -1,36 +1,64 @@
-"""Regular files: a disk cannot be waited for, so what touches it runs on a pool of real threads of its own, and the task is parked."""
+"""Regular files: what is in memory is read at once, and what the disk must bring by io_uring (``weft._core.ring``, with the figures).
+
+A disk cannot be waited for otherwise, so the rest, opening, writing and closing, runs on a pool of real threads of its own, and the task is
+parked; so does a read where there is no io_uring.
+"""
 
 import functools
 import io
 import os
+import stat
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from weft import buffers
 from weft._core.offload import ThreadPool, offload
+from weft._core.ring import read_into
 
 __all__ = ["offloaded", "open"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LARGE = 16 << 20  # bytes that are read in one piece by a task itself
 pool = ThreadPool(min(32, (os.cpu_count() or 1) + 4), deaf=True)
 
 
 class File(buffers.Raw):
-    """An open file; each call that touches the disk runs on a thread of the pool."""
+    """An open file."""
+
+    regular: bool | None = None  # None: not asked yet
 
     def readinto(self, buffer: Any, /) -> int | None:
         """Read into `buffer`."""
-        return self.elsewhere(super().readinto, buffer)
+        if not self.here():
+            return self.elsewhere(super().readinto, buffer)
+        return read_into(self.fileno(), buffer, functools.partial(pool.call, super().readinto))
 
     def read(self, size: int | None = -1, /) -> bytes | None:  # type: ignore[override]
         """Read at most `size` bytes, or until the end."""
-        return self.elsewhere(super().read, size)
+        if size is None or size < 0:
+            return self.readall()
+        if size > LARGE or not self.here():
+            return self.elsewhere(super().read, size)
+        buffer = bytearray(size)
+        return bytes(memoryview(buffer)[: self.readinto(buffer)])
 
     def readall(self) -> bytes:
         """Read until the end."""
-        return self.elsewhere(super().readall)
+        size = os.fstat(self.fileno()).st_size - self.tell() if self.here() else 0
+        if not 0 < size <= LARGE:
+            return self.elsewhere(super().readall)
+        buffer = bytearray(size + 1)  # one more than there should be, which shows the end
+        count = self.readinto(buffer)
+        start = bytes(memoryview(buffer)[:count])
+        return start if count != size + 1 else start + self.elsewhere(super().readall)
+
+    def here(self) -> bool:
+        """Whether the task itself can read: this is a regular file, open for reading, and not dropped."""
+        if self.regular is None:
+            self.regular = self.readable() and stat.S_ISREG(os.fstat(self.fileno()).st_mode)
+        return self.regular and not self.dropped and not self._finalizing  # type: ignore[attr-defined]
 
     def write(self, data: Any, /) -> int | None:  # type: ignore[override]
         """Write `data`; returns how many of its bytes were taken."""
@@ -41,9 +69,12 @@ class File(buffers.Raw):
         return self.elsewhere(super().truncate, size)
 
     def close(self) -> None:
-        """Close the file."""
-        if not self.closed:
-            self.elsewhere(super().close)
+        """Close the file, even if the task is cancelled meanwhile; at once where nothing can be left to write."""
+        try:
+            if not self.closed and self.writable():
+                self.elsewhere(super().close)
+        finally:
+            super().close()
 
     def elsewhere(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """On the pool; at once when the interpreter drops the file, because nobody may park there."""

@@ -20,6 +20,7 @@ cdef class Scheduler:
     cdef list errands
     cdef object launcher
     cdef object creator
+    cdef object ring
     cdef void *newest
     cdef unsigned long switches
     cdef unsigned long started

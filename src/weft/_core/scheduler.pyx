@@ -468,6 +468,7 @@ cdef class Scheduler:
         """The thread ends: close what the operating system lent."""
         self.ready.close()
         self.poller.close()
+        self.ring = None
 
     cdef int end_workers(self, list workers) except -1:
         """End greenlets that run no fiber."""

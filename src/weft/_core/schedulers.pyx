@@ -124,7 +124,8 @@ def after_fork_in_child():
         if link != <void *>fiber:
             Py_INCREF(<Fiber>link)
         link = (<Fiber>link).older
-    abandoned.append((scheduler.ready, scheduler.timers, scheduler.poller, scheduler.idle))
+    abandoned.append((scheduler.ready, scheduler.timers, scheduler.poller, scheduler.idle, scheduler.ring))
+    scheduler.ring = None
     scheduler.ready.close()
     scheduler.poller.close()
     scheduler.ready = RunQueue()
