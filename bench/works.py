@@ -1,6 +1,6 @@
 """Every work, under the name by which it is asked for."""
 
-from bench import basics, clients, echo, fetch, fetch_scale, fetch_workers, memory, million, startup, threaded, tls, web
+from bench import basics, clients, echo, fetch, fetch_scale, fetch_workers, files, memory, million, startup, threaded, tls, web
 from bench.work import Work
 
 WORKS: dict[str, Work] = {
@@ -12,6 +12,7 @@ WORKS: dict[str, Work] = {
     "web": web.WORK,
     "threaded": threaded.WORK,
     "clients": clients.WORK,
+    "files": files.WORK,
     "startup": startup.WORK,
     "fetch": fetch.WORK,
     "fetch_scale": fetch_scale.WORK,

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from weft import buffers
 from weft._core.offload import ThreadPool, offload
-from weft._core.ring import read_into
+from weft._core.ring import read_bytes, read_into
 
 __all__ = ["offloaded", "open"]
 
@@ -33,7 +33,7 @@ class File(buffers.Raw):
         """Read into `buffer`."""
         if not self.here():
             return self.elsewhere(super().readinto, buffer)
-        return read_into(self.fileno(), buffer, functools.partial(pool.call, super().readinto))
+        return read_into(self.fileno(), buffer, self.on_a_thread)
 
     def read(self, size: int | None = -1, /) -> bytes | None:  # type: ignore[override]
         """Read at most `size` bytes, or until the end."""
@@ -41,18 +41,19 @@ class File(buffers.Raw):
             return self.readall()
         if size > LARGE or not self.here():
             return self.elsewhere(super().read, size)
-        buffer = bytearray(size)
-        return bytes(memoryview(buffer)[: self.readinto(buffer)])
+        return read_bytes(self.fileno(), size, self.on_a_thread)
 
     def readall(self) -> bytes:
         """Read until the end."""
         size = os.fstat(self.fileno()).st_size - self.tell() if self.here() else 0
         if not 0 < size <= LARGE:
             return self.elsewhere(super().readall)
-        buffer = bytearray(size + 1)  # one more than there should be, which shows the end
-        count = self.readinto(buffer)
-        start = bytes(memoryview(buffer)[:count])
-        return start if count != size + 1 else start + self.elsewhere(super().readall)
+        start = read_bytes(self.fileno(), size, self.on_a_thread)
+        end = b"" if len(start) < size else read_bytes(self.fileno(), 1, self.on_a_thread)  # there may be more by now
+        return start + end + self.elsewhere(super().readall) if end else start
+
+    def on_a_thread(self, buffer: Any) -> int | None:
+        return pool.call(super().readinto, buffer)
 
     def here(self) -> bool:
         """Whether the task itself can read: this is a regular file, open for reading, and not dropped."""

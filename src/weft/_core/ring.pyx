@@ -15,7 +15,9 @@ So preadv2 is asked first, and the ring has the rest. Tried and dropped: the poo
 an eventfd for the ring's completions (the ring's own descriptor can be waited for).
 """
 
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+cimport cython
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint64_t
 from weft._core.descriptors cimport wait_descriptor
@@ -44,19 +46,25 @@ cdef enum:
 cdef Py_ssize_t taken = 0  # bytes read at once, by anybody
 
 
-cdef class Read:
-    """One read under way."""
+@cython.final
+cdef class Piece:
+    """Memory that is being read into, and who owns it."""
 
-    cdef Py_buffer view
+    cdef object owner
+    cdef char *start
+    cdef Py_ssize_t size
     cdef int result
     cdef bint done
     cdef object ended
 
-    def __cinit__(self, buffer):
-        PyObject_GetBuffer(buffer, &self.view, PyBUF_WRITABLE)
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.start, self.size, 0, flags)
 
-    def __dealloc__(self):
-        PyBuffer_Release(&self.view)
+
+cdef Piece piece_of(object owner, char *start, Py_ssize_t size):
+    cdef Piece piece = Piece.__new__(Piece)
+    piece.owner, piece.start, piece.size = owner, start, size
+    return piece
 
 
 cdef class Ring:
@@ -82,37 +90,35 @@ cdef class Ring:
         """Tell the ends that the kernel has told."""
         cdef uint64_t name
         cdef int result
-        cdef Read read
+        cdef Piece piece
         while weft_ring_take(&self.ring, &name, &result):
-            read = self.under_way.pop(name)
-            read.result = result
-            read.done = True
-            if read.ended is not None:
-                read.ended.put(None)
+            piece = self.under_way.pop(name)
+            piece.result = result
+            piece.done = True
+            if piece.ended is not None:
+                piece.ended.put(None)
         return 0
 
-    cdef int read(self, int number, object buffer) except? -1:
+    cdef int read(self, int number, Piece piece) except? -1:
         """Bytes read, or less than 0: it was not asked (-2), or failed (another error's number)."""
-        cdef Read read
         cdef int asked
         if not self.opened or len(self.under_way) >= ROOM:
             return -2
-        read = Read(buffer)
         self.newest += 1
-        self.under_way[self.newest] = read
+        self.under_way[self.newest] = piece
         with nogil:
-            asked = weft_ring_read(&self.ring, number, read.view.buf, read.view.len, self.newest)
+            asked = weft_ring_read(&self.ring, number, piece.start, piece.size, self.newest)
         if asked < 1:
             del self.under_way[self.newest]
             return -2
         self.take()
-        if not read.done:
-            read.ended = SimpleQueue()
+        if not piece.done:
+            piece.ended = SimpleQueue()
             if not self.served:
                 self.served = True
                 spawn(self.serve)
-            read.ended.get()
-        return read.result
+            piece.ended.get()
+        return piece.result
 
     def serve(self):
         """The task that waits for the ring while anything is under way."""
@@ -125,41 +131,65 @@ cdef class Ring:
             self.served = False
 
 
+cdef int be_fair() except -1:
+    """Before there is memory to hold: a thousand tasks that read a megabyte each would hold a gigabyte, and cold memory costs more than the read."""
+    global taken
+    if taken >= FAIR:
+        taken = 0
+        get_scheduler().pause()
+    return 0
+
+
+cdef Py_ssize_t fill(int number, object owner, char *start, Py_ssize_t size, object otherwise) except -1:
+    """Fill the memory of `owner` from where the file stands; returns how many bytes came, fewer only at its end."""
+    global taken
+    cdef Scheduler scheduler = get_scheduler()
+    cdef Piece piece
+    cdef Py_ssize_t filled = 0, count
+    cdef int error = EAGAIN
+    while filled < size:
+        count = -1
+        if error == EAGAIN or error == EINTR:
+            with nogil:
+                count = weft_read_cached(number, start + filled, size - filled)
+                error = EAGAIN if count >= 0 else errno
+        if count >= 0:
+            taken += count
+        elif error == EINTR:
+            continue
+        else:
+            if scheduler.ring is None:
+                scheduler.ring = Ring()
+            piece = piece_of(owner, start + filled, size - filled)
+            count = (<Ring>scheduler.ring).read(number, piece)
+            if count < 0:
+                count = otherwise(piece)
+        if count == 0:
+            break
+        filled += count
+    return filled
+
+
 def read_into(int number, buffer, otherwise):
     """Fill `buffer` from where the regular file `number` stands; returns how many bytes came, fewer only at its end. The task may park.
 
     ``otherwise(buffer)`` is asked to read what cannot be read here, and raises what is wrong.
     """
-    global taken
-    cdef Scheduler scheduler = get_scheduler()
     cdef object view = memoryview(buffer).cast("B")
     cdef Py_buffer raw
-    cdef Py_ssize_t size = len(view), filled = 0, count
-    cdef int error
-    cdef bint cached = True
-    while filled < size:
-        count = -1
-        if cached:
-            PyObject_GetBuffer(view, &raw, PyBUF_WRITABLE)
-            with nogil:
-                count = weft_read_cached(number, <char *>raw.buf + filled, size - filled)
-                error = errno
-            PyBuffer_Release(&raw)
-            if count < 0 and error == EINTR:
-                continue
-        if count < 0:
-            cached = error == EAGAIN
-            if scheduler.ring is None:
-                scheduler.ring = Ring()
-            count = (<Ring>scheduler.ring).read(number, view[filled:])
-            if count < 0:
-                count = otherwise(view[filled:])
-        else:
-            taken += count
-            if taken >= FAIR:
-                taken = 0
-                scheduler.pause()
-        if count == 0:
-            break
-        filled += count
-    return filled
+    be_fair()
+    PyObject_GetBuffer(view, &raw, PyBUF_WRITABLE)
+    try:
+        return fill(number, view, <char *>raw.buf, raw.len, otherwise)
+    finally:
+        PyBuffer_Release(&raw)
+
+
+def read_bytes(int number, Py_ssize_t size, otherwise):
+    """At most `size` bytes from where the regular file `number` stands, fewer only at its end; for the rest as ``read_into``."""
+    cdef object data
+    cdef Py_ssize_t count
+    be_fair()
+    data = PyBytes_FromStringAndSize(NULL, size)
+    count = fill(number, data, PyBytes_AS_STRING(data), size, otherwise)
+    return data if count == size else data[:count]
