@@ -77,7 +77,7 @@ cdef class Channel(Source):
         cdef Waiter waiter
         if self.offer(item):
             return
-        waiter = Waiter()
+        waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.senders.join(waiter)
         if not get_scheduler().park(waiter, seconds(timeout), self):

@@ -280,7 +280,7 @@ def select(*cases, timeout=None):
     """
     cdef double limit = seconds(timeout)
     cdef Scheduler scheduler = get_scheduler()
-    cdef Waiter master = Waiter()
+    cdef Waiter master = Waiter.__new__(Waiter)
     cdef Case case
     cdef list asked = []
     for given in cases:
@@ -291,7 +291,7 @@ def select(*cases, timeout=None):
         raise ValueError("select was given no case and no timeout; it would wait for ever")
     if limit != 0:
         for case in asked:
-            case.waiter = Waiter()
+            case.waiter = Waiter.__new__(Waiter)
             case.waiter.master = master
             case.prepare(scheduler)
     case = try_all(asked)

@@ -19,11 +19,6 @@ cdef class Fiber(Runnable):
     cdef object pending
     cdef Scope scope
     cdef double limit
-    cdef State state
-    cdef bint doomed
-    cdef bint cancelling
-    cdef bint signalled
-    cdef int shields
     cdef int countdown
     cdef object loop
     cdef int run(self) except -1

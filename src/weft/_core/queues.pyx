@@ -130,7 +130,7 @@ cdef class Queue(Store):
         if seconds == 0:
             get_scheduler().give_way()
             return 0
-        waiter = Waiter()
+        waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.putters.join(waiter)
         if not get_scheduler().park(waiter, seconds, self):

@@ -3,7 +3,13 @@ from weft._core.timers cimport Timer
 
 cdef class Runnable(Timer):
     cdef void *following
-    cdef bint queued
+    cdef unsigned char queued
+    cdef unsigned char state  # from here on a fiber's: together they fill one word, and a task is 256 bytes with what the collector adds
+    cdef unsigned char doomed
+    cdef unsigned char cancelling
+    cdef unsigned char signalled
+    cdef unsigned char ended
+    cdef unsigned short shields
 
 
 cdef class RunQueue:

@@ -223,7 +223,7 @@ cdef class Scheduler:
 
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1:
         """Stand in `queue` until woken (1) or until `timeout` seconds have passed (0)."""
-        cdef Waiter waiter = Waiter()
+        cdef Waiter waiter = Waiter.__new__(Waiter)
         queue.join(waiter)
         return self.park(waiter, timeout, reason)
 

@@ -30,7 +30,7 @@ cdef class Shared(Awaited):
         return 0
 
     cdef bint enter(self, object wish, double limit) except -1:
-        cdef Waiter waiter = Waiter()
+        cdef Waiter waiter = Waiter.__new__(Waiter)
         cdef bint entered = False
         waiter.value = wish
         waiter.fiber = get_scheduler().current

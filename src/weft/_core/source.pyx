@@ -57,7 +57,7 @@ cdef class Source:
 
     cdef bint await_item(self, double seconds) except -1:
         """Wait for an item, and put it into ``found``; False if `seconds` have passed before."""
-        cdef Waiter waiter = Waiter()
+        cdef Waiter waiter = Waiter.__new__(Waiter)
         self.takers.join(waiter)
         if not get_scheduler().park(waiter, seconds, self):
             return False

@@ -321,7 +321,7 @@ cdef class Condition(Awaited):
         cdef Scheduler scheduler = get_scheduler()
         if not self.owned():
             raise RuntimeError("cannot wait on un-acquired lock")
-        waiter = Waiter()
+        waiter = Waiter.__new__(Waiter)
         self.line.join(waiter)
         save = getattr(self.lock, "_release_save", None)
         saved = save() if save is not None else self.lock.release()

@@ -8,13 +8,11 @@ cdef class Task(Fiber):
     cdef dict kwargs
     cdef object context
     cdef object label
-    cdef object called
     cdef object value
     cdef object error
     cdef object unseen
     cdef list callbacks
     cdef WaitQueue joiners
-    cdef bint ended
     cdef object __weakref__
     cdef int fail(self) except -1
     cdef int ask(self) except -1

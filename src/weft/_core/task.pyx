@@ -9,6 +9,9 @@ Invariants:
 - SystemExit and KeyboardInterrupt go to the main task as well.
 - The cyclic collector does not look at a task before its end: until then the registry holds it, so it could find nothing to free. It looks at one
   that ended with something that may lie in a cycle.
+
+Tried and dropped: a task begins in the context of the last one, if that left it as it was, instead of a new copy: spawn and join 0.293 us
+instead of 0.277, because the interpreter keeps contexts of its own ready.
 """
 
 cimport cython
@@ -112,8 +115,7 @@ cdef class Task(Fiber):
         global counter
         if self.label is None:
             counter += 1
-            called = self.called if self.fn is None else self.fn
-            self.label = f"Task-{counter} ({called if isinstance(called, str) else getattr(called, '__name__', type(called).__name__)})"
+            self.label = f"Task-{counter} ({self.fn if isinstance(self.fn, str) else getattr(self.fn, '__name__', type(self.fn).__name__)})"
         return self.label
 
     @name.setter
@@ -201,9 +203,12 @@ cdef class Task(Fiber):
 
     cdef int drop_function(self) except -1:
         """Let go of the function, but for what it takes to name the task by, should anybody ask."""
-        if self.label is None:
-            self.called = (<object>(<PyFunctionObject *><PyObject *>self.fn).func_name if PyFunction_Check(self.fn) else type(self.fn))
-        self.fn = None
+        if self.label is not None:
+            self.fn = None
+        elif PyFunction_Check(self.fn):
+            self.fn = <object>(<PyFunctionObject *><PyObject *>self.fn).func_name
+        else:
+            self.fn = type(self.fn)
         return 0
 
     def call(self, callback):
@@ -265,7 +270,7 @@ cdef class Task(Fiber):
 
     def done(self) -> bool:
         """True once the task has ended, in whatever way."""
-        return self.ended
+        return <bint>self.ended
 
     def running(self) -> bool:
         """True between the task's start and its end."""
@@ -273,7 +278,7 @@ cdef class Task(Fiber):
 
     def cancelled(self) -> bool:
         """True once the task has ended because it was cancelled."""
-        return self.ended and isinstance(self.error, Cancelled)
+        return <bint>self.ended and isinstance(self.error, Cancelled)
 
     def cancel(self) -> bool:
         """Ask the task to end: ``weft.Cancelled`` is raised where it waits, and at each later wait. One that has not begun never begins.

@@ -108,8 +108,10 @@ cdef class WaitQueue:
         return self.wake_first() is not None
 
     cdef int wake_all(self) except -1:
-        while self.wake_one():
-            pass
+        cdef Waiter waiter
+        while self.head != NULL:
+            waiter = self.take()
+            waiter.wake()
         return 0
 
     cdef void dismiss_all(self):
