@@ -128,8 +128,8 @@ static int load(int port, int connections, int size, double seconds) {
         connection->left = size;
     }
     long messages = 0;
-    double end = now() + 0.3, moment; /* the warm-up, and at least a message of each */
-    for (int warm = 0, answered = 0; (moment = now()) < end || (!warm && answered < connections);) {
+    double end = now() + 0.3; /* the warm-up, and at least a message of each */
+    for (int warm = 0, answered = 0; !warm || now() < end;) {
         int count = epoll_wait(epoll, events, BATCH, 1000);
         for (int index = 0; index < count; index++) {
             Connection *connection = events[index].data.ptr;
