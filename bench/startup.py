@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bench.work import Figure, Measured, Row, Work, pin, scale
 
-RUNS = 10
+RUNS = 5
 ROWS: tuple[tuple[str, dict[str, list[str]]], ...] = (
     (
         "import",

@@ -13,6 +13,7 @@ WORK = Work(
         Row(
             f"{kib} KiB, {connections} connections",
             (Figure("messages/s", more=True), Figure("µs of CPU", {"gevent": 1.5, "uvloop_streams": 1})),
+            () if connections == 200 else ("eventlet", "trio", "threads"),
         )
         for kib, connections in CELLS
     ),
