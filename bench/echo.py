@@ -60,7 +60,15 @@ def command(name: str, client: Path) -> list[str | Path]:
 
 
 GOALS = {"uvloop": 1.0, "gevent": 1.9, "C": 1 / 1.2}
-SELDOM = ("eventlet", "asyncio_streams", "uvloop_streams", "trio", "threads", "java")  # at 200 connections only: the others take time enough
+# at 200 connections only: the others take time enough
+SELDOM = (
+    "eventlet",
+    "asyncio_streams",
+    "uvloop_streams",
+    "trio",
+    "threads",
+    "java",
+)
 WORK = Work(
     "TCP echo",
     {name: lambda row, name=name: measure(name, *CELLS[row]) for name in [*SERVERS, *programs.COMMANDS, "C"]},  # type: ignore[misc]

@@ -9,6 +9,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def threads() -> Callable[..., None]:
         for thread in started:
             thread.join()
 
-    work = plain(lambda path: open(path, "rb", 0), run)
+    work = plain(partial(open, mode="rb", buffering=0), run)
     return lambda path, size, tasks, offsets: work(path, size, tasks, Offsets(offsets))
 
 

@@ -1,4 +1,4 @@
-"""A plain threaded program that fetches pages with requests, a session a thread: `ADDRESS COUNT`; prints the bytes, the seconds, and those of CPU."""
+"""A plain threaded program that fetches pages with requests, a session a thread: `ADDRESS COUNT`; prints bytes, seconds, CPU seconds."""
 
 import sys
 import threading

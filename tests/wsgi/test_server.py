@@ -111,7 +111,9 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     one = b"POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
     with serving(echo) as server:
         got = raw(server, b"".join(one % number for number in range(5)) + b"GET /end HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert [got.index(b'"PATH_INFO": "/%d"' % number) for number in range(5)] == sorted(got.index(b'"PATH_INFO": "/%d"' % n) for n in range(5))
+    assert [got.index(b'"PATH_INFO": "/%d"' % number) for number in range(5)] == sorted(
+        got.index(b'"PATH_INFO": "/%d"' % n) for n in range(5)
+    )
     assert got.count(b"HTTP/1.1 200 OK") == 6
     assert got.count(b'"body": "abc"') == 5
 
@@ -344,5 +346,3 @@ def test_a_thousand_clients_at_once() -> None:
     serving_task.join()
     assert not server.tasks
     assert not server.idle
-
-

@@ -124,7 +124,8 @@ class Requests:
         self.ready.append(request)
 
     def on_body(self, data: bytes) -> None:
-        assert self.request is not None and self.request.chunks is not None
+        assert self.request is not None
+        assert self.request.chunks is not None
         self.request.chunks.append(data)
 
     def on_message_complete(self) -> None:

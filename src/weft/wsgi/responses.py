@@ -80,7 +80,7 @@ class Response:
             self.keep_alive = False
         if request.environ["REQUEST_METHOD"] == "HEAD":
             self.bodiless = True
-        if not request.complete and request.wants_word or "close" in framing.get("connection", "").lower():
+        if (not request.complete and request.wants_word) or "close" in framing.get("connection", "").lower():
             self.keep_alive = False
         if not self.keep_alive:
             lines.append("Connection: close\r\n")

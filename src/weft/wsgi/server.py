@@ -25,9 +25,9 @@ NOTHING = Request({"REQUEST_METHOD": "GET"})
 class WSGIServer:
     """Serve `application`, a task a connection, on `host` and `port` (0: any; see ``address``).
 
-    `context` is a ``weft.ssl.SSLContext``, for TLS. `timeout` is how many seconds a client may take: between two requests, for the head of one,
-    and to move on with a body. What is served is told to the logger ``weft.wsgi``, at INFO. Raises OSError when the address cannot be had.
-    Source: PEP 3333, RFC 9112.
+    `context` is a ``weft.ssl.SSLContext``, for TLS. `timeout` is how many seconds a client may take: between two requests, for the head
+    of one, and to move on with a body. What is served is told to the logger ``weft.wsgi``, at INFO. Raises OSError when the address
+    cannot be had. Source: PEP 3333, RFC 9112.
     """
 
     def __init__(
@@ -41,14 +41,18 @@ class WSGIServer:
         timeout: float = 60,
     ) -> None:
         if context is not None and not isinstance(context, weft.ssl.SSLContext):
-            raise TypeError(f"context must be a weft.ssl.SSLContext, which waits without blocking; this is a {type(context).__module__}.SSLContext")
+            raise TypeError(
+                f"context must be a weft.ssl.SSLContext, which waits without blocking; this is a {type(context).__module__}.SSLContext"
+            )
         self.application = application
         self.context = context
         self.timeout = timeout
-        self.listener = weft.socket.create_server((host, port), backlog=backlog, family=weft.socket.AF_INET6 if ":" in host else weft.socket.AF_INET)
+        self.listener = weft.socket.create_server(
+            (host, port), backlog=backlog, family=weft.socket.AF_INET6 if ":" in host else weft.socket.AF_INET
+        )
         self.address: tuple[str, int] = self.listener.getsockname()[:2]
         self.idle: set[Any] = set()  # connections between two requests
-        self.tasks: set[weft.Task] = set()
+        self.tasks: set[weft.Task[None]] = set()
         self.stopping = False
         self.base: dict[str, Any] = {
             "SCRIPT_NAME": "",
