@@ -42,7 +42,8 @@ class Work:
 
     `samples` is how many runs a round takes: several of what is quick, because the machine's own speed wavers from second to second.
     `rounds` is how many rounds it takes part in at most: one for what takes minutes and measures a sum.
-    `needs` are programs without which nothing of it can be measured. `quick` are the rows, and `few` the peers, of the run that takes a minute (None: all of them).
+    `needs` are programs without which nothing of it can be measured. `quick` are the rows,
+    and `few` the peers, of the run that takes a minute (None: all of them).
     """
 
     title: str

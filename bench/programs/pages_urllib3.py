@@ -1,4 +1,4 @@
-"""A plain threaded program that fetches pages with urllib3, one pool of connections: `ADDRESS COUNT`; prints bytes, seconds, CPU seconds."""
+"""A threaded program that fetches pages with urllib3, one pool of connections: `ADDRESS COUNT`; prints bytes, seconds, CPU seconds."""
 
 import sys
 import time

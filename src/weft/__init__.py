@@ -16,7 +16,7 @@ from weft._core.task import Task, current_task, joinall, sleep, spawn, spawn_lat
 from weft.groups import TaskGroup, first, first_n, gather
 from weft.waits import as_completed, wait
 
-# What most programs do not use is imported when it is first asked for: with all of it, "import weft" took half as long again (bench/startup.py)
+# What most programs do not use is imported when it is first asked for: "import weft" took half as long again (bench/startup.py)
 _LATER = {
     "weft.coroutines": ("Coroutine", "broadcast", "coroutine"),
     "weft.executors": ("Executor",),

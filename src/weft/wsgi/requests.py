@@ -1,7 +1,8 @@
 """The requests of one connection, as WSGI environments, and their bodies, read when the application asks.
 
 Invariants: no more is taken from the socket than one buffer beyond the request in hand; a head that goes on beyond LIMIT or its
-deadline is refused; a header whose name has an underscore never reaches the application, which could not tell it from the one with a hyphen.
+deadline is refused; a header whose name has an underscore never reaches
+the application, which could not tell it from the one with a hyphen.
 """
 
 import io
