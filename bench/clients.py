@@ -3,7 +3,7 @@
 import subprocess
 
 from bench.origin import origin
-from bench.web import RUNNERS, unmodified
+from bench.runners import RUNNERS, unmodified
 from bench.work import Figure, Row, Work, pin, scale
 
 PAGES = 10_000
@@ -14,7 +14,7 @@ def measure(peer: str, row: int) -> tuple[float, float]:
     """Pages a second, and CPU microseconds a page."""
     count = scale(PAGES)
     with origin() as servers:
-        command = [*unmodified(peer, f"pages_{LIBRARIES[row]}.py"), f"http://127.0.0.1:{servers.plain}/4", str(count)]
+        command = [*unmodified(peer, "pages.py"), LIBRARIES[row], f"http://127.0.0.1:{servers.plain}/4", str(count)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=lambda: pin(0))
     size, seconds, spent = map(float, done.stdout.split())
     assert size == count * 4096, done.stdout

@@ -34,19 +34,14 @@ def measure(name: str, kib: int, connections: int, tls: bool = False) -> tuple[f
 def load(server_command: list[str | Path], kib: int, connections: int, client: Path | None = None) -> tuple[float, float]:
     """Start the server, load it, and return messages a second and CPU microseconds a message."""
     client = client or programs.c("echo")
-    server = subprocess.Popen(server_command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=lambda: pin(0))
-    try:
-        port = server.stdout.readline().decode().strip()  # type: ignore[union-attr]
+    with process.serving(server_command) as (server, port):
         request = [client, "load", port, str(connections), str(kib * 1024), str(SECONDS)]
         with subprocess.Popen(request, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: pin(1)) as loading:
             if loading.stdout.readline() != "begin\n":  # type: ignore[union-attr]
                 raise SystemExit(f"{' '.join(map(str, server_command))} could not be loaded: {loading.stderr.read()}")  # type: ignore[union-attr]
-            before = process.cpu_seconds(server.pid)
+            before = process.cpu_seconds(server)
             messages = int(loading.stdout.readline())  # type: ignore[union-attr]
-            spent = process.cpu_seconds(server.pid) - before
-    finally:
-        server.kill()
-        server.communicate()
+            spent = process.cpu_seconds(server) - before
     return messages / SECONDS, spent / messages * 1e6
 
 
@@ -61,14 +56,7 @@ def command(name: str, client: Path) -> list[str | Path]:
 
 GOALS = {"uvloop": 1.0, "gevent": 1.9, "C": 1 / 1.2}
 # at 200 connections only: the others take time enough
-SELDOM = (
-    "eventlet",
-    "asyncio_streams",
-    "uvloop_streams",
-    "trio",
-    "threads",
-    "java",
-)
+SELDOM = ("eventlet", "asyncio_streams", "uvloop_streams", "trio", "threads", "java")
 WORK = Work(
     "TCP echo",
     {name: lambda row, name=name: measure(name, *CELLS[row]) for name in [*SERVERS, *programs.COMMANDS, "C"]},  # type: ignore[misc]

@@ -21,7 +21,7 @@ READS = {(4096, True): 20_000, (1 << 20, True): 2_000, (4096, False): 5_000}
 
 
 def place() -> Path:
-    """The file, made once a day of the machine: where the disk is, not memory."""
+    """The file, made once: where the disk is, not memory."""
     path = Path(os.environ.get("WEFT_BENCH_FOLDER") or "/var/tmp") / f"weft-bench-{SIZE}"
     if not path.exists() or path.stat().st_size != SIZE:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -41,9 +41,8 @@ def prepare(path: Path, cached: bool) -> None:
     os.close(descriptor)
 
 
-def random_access(file: Any) -> Any:
+def random_access(file: Any) -> None:
     os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
-    return file
 
 
 def plain(read_file: Callable[[Path], Any], run: Callable[[Callable[[], None], int], object]) -> Callable[..., None]:

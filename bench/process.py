@@ -1,7 +1,23 @@
-"""What a process takes of the machine."""
+"""The processes that are measured: a server that is started, and what a process takes of the machine."""
 
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from bench.work import pin
+
+
+@contextmanager
+def serving(command: list[str | Path]) -> Iterator[tuple[int, str]]:
+    """Run a server that prints its port, on the first processor: its process and its port."""
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=lambda: pin(0))
+    try:
+        yield server.pid, server.stdout.readline().decode().strip()  # type: ignore[union-attr]
+    finally:
+        server.kill()
+        server.communicate()
 
 
 def cpu_seconds(pid: int) -> float:

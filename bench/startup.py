@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from bench.runners import RUNNERS
 from bench.work import Figure, Measured, Row, Work, pin, scale
 
 RUNS = 5
@@ -22,7 +23,7 @@ ROWS: tuple[tuple[str, dict[str, list[str]]], ...] = (
     ),
     (
         "an empty script",
-        {"weft": ["-m", "weft", "run"], "gevent": ["-m", "gevent.monkey"], "threads": []},
+        {name: [*words, os.devnull] for name, words in RUNNERS.items()},
     ),
     (
         "patch_all",
@@ -37,7 +38,7 @@ ROWS: tuple[tuple[str, dict[str, list[str]]], ...] = (
 
 def peer(name: str) -> Callable[[int], Measured]:
     def measure(row: int) -> Measured:
-        command = [sys.executable, *ROWS[row][1][name], *(["/dev/null"] if row == 1 else [])]
+        command = [sys.executable, *ROWS[row][1][name]]
         pin(0)
         return min(once(command) for _ in range(scale(RUNS))) * 1000
 

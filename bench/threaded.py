@@ -1,7 +1,7 @@
 """The same unmodified threaded program, `socket` and `threading`, under threads, gevent's monkey patching and `weft run`."""
 
 from bench.echo import load
-from bench.web import RUNNERS, unmodified
+from bench.runners import RUNNERS, unmodified
 from bench.work import Figure, Row, Work
 
 CONNECTIONS = (10, 10_000)

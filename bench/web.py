@@ -6,37 +6,14 @@ One WSGI application behind each server, and the standard library's own http.ser
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from bench import process, programs
+from bench.runners import unmodified
 from bench.work import SMOKE, Figure, Row, Work, pin
 from bench.wsgi_servers import SERVERS
 
 CONNECTIONS = 100
 SECONDS = 1 if SMOKE else 2
-RUNNERS: dict[str, list[str]] = {
-    "weft": ["-m", "weft", "run"],
-    "gevent": ["-m", "gevent.monkey"],
-    "threads": [],
-}
-
-
-def unmodified(peer: str, program: str) -> list[str | Path]:
-    """The command that runs a plain program of bench/programs under `peer`."""
-    return [sys.executable, *RUNNERS[peer], programs.HERE / program]
-
-
-@contextmanager
-def serving(command: list[str | Path]) -> Iterator[tuple[int, str]]:
-    """Run a server on the first processor: its process and its port."""
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=lambda: pin(0))
-    try:
-        yield server.pid, server.stdout.readline().decode().strip()  # type: ignore[union-attr]
-    finally:
-        server.kill()
-        server.communicate()
 
 
 def load(port: str, seconds: float) -> int:
@@ -54,7 +31,7 @@ def measure(peer: str, row: int) -> tuple[float, float]:
     wsgi = row == 0 or peer == "pywsgi"
     name = "gevent" if peer == "pywsgi" else peer
     command = [sys.executable, "-m", "bench.wsgi_servers", name] if wsgi else unmodified(peer, "http_handler.py")
-    with serving(command) as (server, port):
+    with process.serving(command) as (server, port):
         load(port, 1)
         before = process.cpu_seconds(server)
         requests = load(port, SECONDS)

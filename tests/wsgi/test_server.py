@@ -25,24 +25,19 @@ TEXT = [("Content-Type", "text/plain")]
 def serving(application: Any, **options: Any) -> Iterator[WSGIServer]:
     """The server in a thread with a scheduler of its own, so that the tests' plain blocking clients can ask it."""
     server = WSGIServer(application, port=0, **options)
-    begun = threading.Event()
-    tasks: list[Any] = []
+    stopped = weft.Event()
 
     def serve() -> None:
-        tasks.append(weft.spawn(server.serve_forever))
-        stopped = weft.Event()
-        tasks.append(stopped)
-        begun.set()
+        weft.spawn(server.serve_forever)
         stopped.wait()
         server.stop(5)
 
     thread = threading.Thread(target=serve)
     thread.start()
-    begun.wait()
     try:
         yield server
     finally:
-        tasks[1].set()
+        stopped.set()
         thread.join()
 
 

@@ -146,17 +146,19 @@ cdef Py_ssize_t fill(int number, object owner, char *start, Py_ssize_t size, obj
     cdef Scheduler scheduler = get_scheduler()
     cdef Piece piece
     cdef Py_ssize_t filled = 0, count
-    cdef int error = EAGAIN
+    cdef int error
+    cdef bint cached = True  # whether the file system can say what it has in memory
     while filled < size:
         count = -1
-        if error == EAGAIN or error == EINTR:
+        if cached:
             with nogil:
                 count = weft_read_cached(number, start + filled, size - filled)
-                error = EAGAIN if count >= 0 else errno
+                error = errno
+            if count < 0 and error == EINTR:
+                continue
+            cached = count >= 0 or error == EAGAIN
         if count >= 0:
             taken += count
-        elif error == EINTR:
-            continue
         else:
             if scheduler.ring is None:
                 scheduler.ring = Ring()

@@ -1,8 +1,8 @@
 """The requests of one connection, as WSGI environments, and their bodies, read when the application asks.
 
 Invariants: no more is taken from the socket than one buffer beyond the request in hand; a head that goes on beyond LIMIT or its
-deadline is refused; a header whose name has an underscore never reaches
-the application, which could not tell it from the one with a hyphen.
+deadline is refused; a header whose name has an underscore never reaches the application,
+which could not tell it from the one with a hyphen.
 """
 
 import io
@@ -82,9 +82,8 @@ class Requests:
             self.upgrade = True  # no protocol but HTTP is spoken here: the request is answered, and what follows it is not read
             if self.request is not None:
                 self.request.keep_alive = False
-        except HttpParserError as error:
-            cause = error.__context__
-            self.error = cause if isinstance(cause, Refused) else Refused("400 Bad Request")
+        except HttpParserError:
+            self.error = Refused("400 Bad Request")
 
     def on_message_begin(self) -> None:
         self.url = b""

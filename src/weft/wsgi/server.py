@@ -11,7 +11,7 @@ from wsgiref.util import FileWrapper
 import weft
 import weft.socket
 import weft.ssl
-from weft.wsgi.requests import Refused, Request, Requests
+from weft.wsgi.requests import BUFFER, Refused, Request, Requests
 from weft.wsgi.responses import Response
 
 Application = Callable[..., Iterable[bytes]]
@@ -144,11 +144,8 @@ class WSGIServer:
             response.run(self.application)
         except Refused as refused:
             response.refuse(refused.status)
-        except OSError as error:
-            if not isinstance(error, ConnectionError | TimeoutError):
-                self.report(response)
-            response.keep_alive = False
-            if isinstance(error, TimeoutError | ConnectionError) and response.sent:
+        except (ConnectionError, TimeoutError):
+            if response.sent:
                 raise
             response.refuse("500 Internal Server Error")
         except Exception:
@@ -170,8 +167,7 @@ class WSGIServer:
 
     def linger(self, stream: Any) -> None:
         """End what we say, and read on for a moment: a close with unread bytes would take the answer back (RFC 9112, 9.6)."""
-        stream.settimeout(LINGER)
         stream.shutdown(weft.socket.SHUT_WR)
         with weft.move_on_after(LINGER):
-            while stream.recv(64 * 1024):
+            while stream.recv(BUFFER):
                 pass
