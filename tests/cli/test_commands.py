@@ -2,9 +2,12 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -149,20 +152,39 @@ def test_fetch_reads_a_file_and_standard_input(site: str, tmp_path: Path) -> Non
     assert weft("fetch").returncode == 2
 
 
-def test_fetch_begins_before_its_input_ends_and_ctrl_c_prints_totals(site: str) -> None:
+@contextmanager
+def fetching(*urls: str) -> Iterator["subprocess.Popen[str]"]:
+    """`weft fetch` of these addresses from a standard input that does not end."""
     command = [sys.executable, "-m", "weft", "fetch", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
+        process.stdin.write("".join(f"{url}\n" for url in urls))
+        process.stdin.flush()
+        yield process
+
+
+def test_fetch_begins_before_its_input_ends_and_ctrl_c_prints_totals(site: str) -> None:
+    with fetching(f"{site}/bytes/5") as process:
         assert process.stdout is not None
-        process.stdin.write(f"{site}/bytes/5\n")
-        process.stdin.flush()
         assert "bytes/5" in process.stdout.readline()
-        process.stdin.write(f"{site}/slow/30\n")
-        process.stdin.flush()
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "1 pages, 5 bytes" in output
+    assert errors == "interrupted\n"
+
+
+def test_ctrl_c_waits_for_what_is_on_its_way_and_a_second_one_does_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with fetching(f"http://127.0.0.1:{listener.getsockname()[1]}/") as process, listener.accept()[0] as peer:
+            assert process.stderr is not None
+            assert peer.recv(1) == b"G"  # asked for, and never answered
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.readline() == "stopping: 1 on their way; Ctrl-C again stops at once\n"
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "0 pages, 0 bytes" in output
     assert errors == "interrupted\n"
 
 
