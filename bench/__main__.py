@@ -18,18 +18,23 @@ from bench.works import WORKS
 
 ROOT = Path(__file__).parent.parent
 SHOWN = ("greenlet", "gevent", "eventlet", "uvloop", "trio", "pycurl", "aiohttp", "httpx", "requests", "urllib3")
+MOST = 300  # seconds of one run
 Runs = list[tuple[str, int, str]]
 
 
+class Failed(Exception):
+    """A run that gave no figures; what it said."""
+
+
 def measured(name: str, row: int, peer: str) -> list[float]:
-    """One run in a process of its own."""
+    """One run in a process of its own. Raises Failed."""
     command = [sys.executable, "-m", WORKS[name].peers[peer].__module__, peer, str(row)]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    except subprocess.TimeoutExpired as late:
-        raise click.ClickException(f"{name}, row {row}, with {peer}: no end after {late.timeout:.0f} s") from late
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=MOST)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{name}, row {row}, with {peer}: no end after {MOST} s") from None
     if done.returncode:
-        raise click.ClickException(f"{name}, row {row}, with {peer} failed:\n{done.stderr}")
+        raise Failed(f"{name}, row {row}, with {peer}: status {done.returncode}\n{done.stderr}")
     return [float(figure) for figure in json.loads(done.stdout.splitlines()[-1])]
 
 
@@ -87,14 +92,19 @@ def main(rounds: int, quick: bool, path: Path | None, write: bool, render: bool,
     missing = {peer for name in chosen for peer in WORKS[name].peers if not peers.present(peer)}
     runs = [run for each in range(1 if quick else rounds) for run in a_round(each, chosen, quick, missing)]
     found: report.Figures = {}
+    failures: list[str] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=len(runs))
         for name, row, peer in runs:
             progress.update(task, description=f"{WORKS[name].title}: {WORKS[name].rows[row].title}: {peer}")
-            figures = measured(name, row, peer)
-            if not any(figure != figure for figure in figures):
-                found.setdefault((name, row), {}).setdefault(peer, []).append(figures)
+            try:
+                figures = measured(name, row, peer)
+                if not any(figure != figure for figure in figures):
+                    found.setdefault((name, row), {}).setdefault(peer, []).append(figures)
+            except Failed as failed:
+                failures.append(str(failed))
+                progress.console.print(f"failed: {failed}", markup=False)
             progress.advance(task)
     kept = {"machine": machine(), "rounds": 1 if quick else rounds, "works": report.as_json(found, WORKS)}
     output = Console(width=None if sys.stdout.isatty() else 150)
@@ -109,6 +119,8 @@ def main(rounds: int, quick: bool, path: Path | None, write: bool, render: bool,
     if write:
         report.keep(ROOT / "docs", kept)
         report.render(ROOT / "docs", WORKS)
+    if failures:
+        raise click.ClickException(f"{len(failures)} of {len(runs)} runs failed; the table is without them. The first: {failures[0]}")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ ROWS = (
     Row("pass an item through a queue", (Figure(MICROSECONDS, {"gevent": 7, "asyncio": 4}),)),
     Row("hand a lock over", (Figure(MICROSECONDS, {"gevent": 7, "asyncio": 4}),)),
     Row("wake by an event", (Figure(MICROSECONDS, {"gevent": 7, "asyncio": 4}),)),
-    Row("set and cancel 1,000,000 timers", (Figure(MICROSECONDS, {"asyncio": 5}),)),
+    Row("set and cancel 1,000,000 timers", (Figure(MICROSECONDS, {"asyncio": 5}),), ("eventlet",)),
     Row("hold a lock over a yield, 2 tasks", (Figure(MICROSECONDS, TOOLKIT),)),
     Row("hold a permit over a yield, 10 tasks, 3 permits", (Figure(MICROSECONDS, TOOLKIT),)),
     Row("send through a channel, rendezvous", (Figure(MICROSECONDS, TOOLKIT),)),

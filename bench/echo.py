@@ -3,6 +3,7 @@
 The server is on one processor, a client in C on another. The second figure is the steadier one where others are at work.
 """
 
+import select
 import subprocess
 import sys
 import tempfile
@@ -37,12 +38,19 @@ def load(server_command: list[str | Path], kib: int, connections: int, client: P
     with process.serving(server_command) as (server, port):
         request = [client, "load", port, str(connections), str(kib * 1024), str(SECONDS)]
         with subprocess.Popen(request, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: pin(1)) as loading:
-            if loading.stdout.readline() != "begin\n":  # type: ignore[union-attr]
+            if not begun(loading):
+                loading.kill()
                 raise SystemExit(f"{' '.join(map(str, server_command))} could not be loaded: {loading.stderr.read()}")  # type: ignore[union-attr]
             before = process.cpu_seconds(server)
             messages = int(loading.stdout.readline())  # type: ignore[union-attr]
             spent = process.cpu_seconds(server) - before
     return messages / SECONDS, spent / messages * 1e6
+
+
+def begun(loading: "subprocess.Popen[str]") -> bool:
+    """Whether the client's warm-up ends, within a minute."""
+    ready, _, _ = select.select([loading.stdout], [], [], 60)
+    return bool(ready) and loading.stdout.readline() == "begin\n"  # type: ignore[union-attr]
 
 
 def command(name: str, client: Path) -> list[str | Path]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,16 +22,8 @@ def serving(command: list[str | Path]) -> Iterator[tuple[int, str]]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of all threads of the process that live, by the scheduler's own nanoseconds; by its ticks where the system has none."""
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-        spent = sum(int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0]) for task in tasks)
-        if spent:
-            return spent / 1e9
-    except FileNotFoundError:
-        pass
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of all threads of the process, those that have ended too: its clock, as clock_getcpuclockid(3) names it on Linux."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def resident(pid: int | str = "self") -> int:

@@ -60,10 +60,12 @@ def gevent() -> None:
 
 def eventlet() -> None:
     import eventlet
-    import eventlet.green.socket
-    import eventlet.green.ssl
 
-    plain(eventlet.green.socket, eventlet.green.ssl, eventlet.spawn_n)
+    eventlet.monkey_patch()
+    import socket
+    import ssl
+
+    plain(socket, ssl, eventlet.spawn_n)
 
 
 def threads() -> None:
