@@ -118,3 +118,78 @@ def test_connect_and_accept(certificate: Certificate) -> None:
         servers = [weft.spawn(serve, listener.accept()[0]) for _ in tasks]
         assert [task.result(timeout=30) for task in tasks] == [b"%d" % number for number in range(50)]
         weft.joinall(servers)
+
+
+def test_short_records_one_by_one_and_many_at_once(pair: Pair) -> None:
+    client, server = pair
+    for number in range(5):  # each wait begins after a record that was used up
+        reader = weft.spawn(server.recv, 65536)
+        weft.sleep(0)
+        client.sendall(b"%d" % number)
+        assert reader.result(timeout=10) == b"%d" % number
+    for number in range(5):
+        client.sendall(b"%d" % number)
+    assert b"".join(server.recv(65536) for _ in range(5)) == b"01234"
+
+
+def test_a_record_is_read_in_pieces(pair: Pair) -> None:
+    client, server = pair
+    data = os.urandom(20_000)
+    client.sendall(data)
+    pieces = bytearray()
+    while len(pieces) < len(data):
+        pieces += server.recv(7)
+    assert pieces == data
+    client.sendall(memoryview(data).cast("I"))
+    assert b"".join(server.recv(100_000) for _ in range(2)) == data
+    assert client.sendall(b"") is None
+
+
+def test_without_blocking_and_in_time_after_a_short_record(pair: Pair) -> None:
+    client, server = pair
+    client.sendall(b"short")
+    assert server.recv(100) == b"short"
+    server.settimeout(0)
+    with pytest.raises(ssl.SSLWantReadError):
+        server.recv(100)
+    server.settimeout(0.02)
+    with pytest.raises(TimeoutError, match="The read operation timed out"):
+        server.recv_into(bytearray(100))
+    server.settimeout(None)
+    client.sendall(b"more")
+    assert server.read(100) == b"more"
+    with pytest.raises(ValueError, match="non-zero flags not allowed in calls to recv"):
+        server.recv(1, socket.MSG_PEEK)
+
+
+def test_a_reader_that_waits_after_a_short_record_can_be_cancelled(pair: Pair) -> None:
+    client, server = pair
+    client.sendall(b"short")
+    assert server.recv(100) == b"short"
+    reader = weft.spawn(server.recv, 100)
+    weft.sleep(0)
+    reader.cancel()
+    weft.joinall([reader])
+    assert reader.cancelled()
+    client.sendall(b"not lost")
+    assert server.recv(100) == b"not lost"
+
+
+def test_a_peer_that_always_sends_starves_nobody(pair: Pair) -> None:
+    client, server = pair
+
+    def flood() -> None:
+        while True:
+            client.sendall(b"." * 16384)
+
+    def drink() -> None:
+        while True:
+            server.recv(16384)
+
+    tasks = [weft.spawn(flood), weft.spawn(drink)]
+    for _ in range(3):
+        weft.sleep(0.001)
+    for task in tasks:
+        task.cancel()
+    weft.joinall(tasks)
+    assert all(task.cancelled() for task in tasks)

@@ -9,20 +9,12 @@ that the program set is kept beside it. ``unwrap`` gives both back.
 """
 
 import ssl as standard
-import time
 from ssl import *  # noqa: F403  # the twin has the standard module's names, whatever they are in this version
 from typing import Any
 
-from weft._core.descriptors import wait_readable, wait_writable
+from weft._core import tls
 from weft._core.sockets import made
 from weft.socket import socket
-
-_clock = time.monotonic
-
-
-def _timed_out(method: Any) -> TimeoutError:
-    name = getattr(method, "__name__", "TLS").removeprefix("do_")
-    return TimeoutError(f"The {name} operation timed out")
 
 
 class SSLSocket(standard.SSLSocket, socket):
@@ -54,64 +46,8 @@ class SSLSocket(standard.SSLSocket, socket):
         """As ``socket.getblocking``."""
         return self.gettimeout() != 0
 
-    def _cooperate(self, method: Any, *args: Any) -> Any:
-        """Call a method of the TLS object, and park for what it wants. The timeout counts for the whole call."""
-        patience = self.gettimeout()
-        if socket.gettimeout(self) != 0:
-            self._patience = patience
-            socket.settimeout(self, 0)
-        deadline = None
-        while True:
-            try:
-                return method(*args)
-            except standard.SSLWantReadError:
-                if patience == 0:
-                    raise
-                wait = wait_readable
-            except standard.SSLWantWriteError:
-                if patience == 0:
-                    raise
-                wait = wait_writable
-            left = None
-            if patience is not None:
-                deadline = deadline if deadline is not None else _clock() + patience
-                left = deadline - _clock()
-                if left <= 0:
-                    raise _timed_out(method)
-            try:
-                wait(self, left)
-            except TimeoutError:
-                raise _timed_out(method) from None
-
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        """Read up to `len` bytes from the TLS stream, into `buffer` if there is one."""
-        self._checkClosed()
-        if self._sslobj is None:
-            raise ValueError("Read on closed or unwrapped SSL socket.")
-        try:
-            if buffer is not None:
-                return self._cooperate(self._sslobj.read, len, buffer)
-            return self._cooperate(self._sslobj.read, len)
-        except standard.SSLError as error:
-            if error.args[0] == standard.SSL_ERROR_EOF and self.suppress_ragged_eofs:
-                return b"" if buffer is None else 0
-            raise
-
-    def write(self, data: Any) -> int:
-        """Write `data` to the TLS stream; returns how many of its bytes were taken."""
-        self._checkClosed()
-        if self._sslobj is None:
-            raise ValueError("Write on closed or unwrapped SSL socket.")
-        return self._cooperate(self._sslobj.write, data)
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Send `data`; returns how many of its bytes were taken."""
-        self._checkClosed()
-        if self._sslobj is None:
-            return socket.send(self, data, flags)
-        if flags != 0:
-            raise ValueError(f"non-zero flags not allowed in calls to send() on {self.__class__}")
-        return self._cooperate(self._sslobj.write, data)
+    read, recv, recv_into = tls.read, tls.recv, tls.recv_into
+    write, send, sendall = tls.write, tls.send, tls.sendall
 
     def do_handshake(self, block: bool = False) -> None:
         """Shake hands; `block` does so even on a socket that does not block."""
@@ -121,7 +57,7 @@ class SSLSocket(standard.SSLSocket, socket):
         try:
             if patience == 0.0 and block:
                 self.settimeout(None)
-            self._cooperate(self._sslobj.do_handshake)
+            tls.cooperate(self, self._sslobj.do_handshake)
         finally:
             if patience == 0.0 and block:
                 self.settimeout(patience)
@@ -131,7 +67,7 @@ class SSLSocket(standard.SSLSocket, socket):
         if not self._sslobj:
             raise ValueError("No SSL wrapper around " + str(self))
         patience = self.gettimeout()
-        plain = self._cooperate(self._sslobj.shutdown)
+        plain = tls.cooperate(self, self._sslobj.shutdown)
         self._sslobj = None
         self.settimeout(patience)
         return plain

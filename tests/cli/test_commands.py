@@ -175,14 +175,17 @@ def test_fetch_begins_before_its_input_ends_and_ctrl_c_prints_totals(site: str) 
 
 
 def test_ctrl_c_waits_for_what_is_on_its_way_and_a_second_one_does_not() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        with fetching(f"http://127.0.0.1:{listener.getsockname()[1]}/") as process, listener.accept()[0] as peer:
-            assert process.stderr is not None
-            assert peer.recv(1) == b"G"  # asked for, and never answered
-            process.send_signal(signal.SIGINT)
-            assert process.stderr.readline() == "stopping: 1 on their way; Ctrl-C again stops at once\n"
-            process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=30)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        fetching(f"http://127.0.0.1:{listener.getsockname()[1]}/") as process,
+        listener.accept()[0] as peer,
+    ):
+        assert process.stderr is not None
+        assert peer.recv(1) == b"G"  # asked for, and never answered
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == "stopping: 1 on their way; Ctrl-C again stops at once\n"
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "0 pages, 0 bytes" in output
     assert errors == "interrupted\n"

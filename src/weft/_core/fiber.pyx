@@ -5,11 +5,10 @@ Invariants:
 - ``cancelling`` says whether the next wait raises Cancelled: the fiber was cancelled as a whole (``doomed``), or a scope that it is in was,
   with no shield between. ``limit`` is the earliest deadline of those scopes. ``update`` computes both anew after any change.
 - A deadline that has come is decided in that moment: its scopes are cancelled then, even if they are given more time before the fiber runs.
+- ``greenlet`` is an owned reference, set while the fiber is away. Nobody drops it then: the registry holds the fiber until its end.
 - Nothing here runs Python code (but the hook of a countdown, in tests): another thread, a signal handler or a finalizer may interrupt.
 """
 
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_XDECREF
 from libc.math cimport INFINITY
 from weft._core.runqueue cimport Runnable
 from weft._core.scope cimport Scope
@@ -21,9 +20,6 @@ cdef object countdown_hook = None
 
 cdef class Fiber(Runnable):
     """What it does is said by a subclass, in ``run``."""
-
-    def __dealloc__(self):
-        Py_XDECREF(<PyObject *>self.greenlet)
 
     cdef int run(self) except -1:
         """Do it, tell everybody, and drop what it held. Raises nothing but the greenlet's own end."""

@@ -11,6 +11,7 @@ cdef class Descriptor:
     cdef bint registered
     cdef bint owned
     cdef bint drained
+    cdef bint paused
     cdef Py_ssize_t expected
     cdef bint hung_up
     cdef bint closed

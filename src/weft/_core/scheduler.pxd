@@ -16,6 +16,7 @@ cdef class Scheduler:
     cdef readonly Fiber main
     cdef Fiber starting
     cdef Fiber following
+    cdef Waiter spare
     cdef list idle
     cdef list errands
     cdef object launcher

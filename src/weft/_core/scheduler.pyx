@@ -62,6 +62,7 @@ cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
     void PyErr_SetObject(PyObject *kind, PyObject *error)
     void PyObject_GC_UnTrack(PyObject *o)
+    Py_ssize_t Py_REFCNT(object o)
 
 PyGreenlet_Import()
 
@@ -223,9 +224,19 @@ cdef class Scheduler:
 
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1:
         """Stand in `queue` until woken (1) or until `timeout` seconds have passed (0)."""
-        cdef Waiter waiter = Waiter.__new__(Waiter)
+        cdef Waiter waiter = self.spare
+        cdef int outcome
+        if waiter is None:
+            waiter = Waiter.__new__(Waiter)
+        else:
+            self.spare = None
         queue.join(waiter)
-        return self.park(waiter, timeout, reason)
+        outcome = self.park(waiter, timeout, reason)
+        if outcome == 1 and Py_REFCNT(waiter) == 1 and waiter.value is None:  # nobody else knows it: as good as a new one
+            waiter.woken = waiter.dismissed = False
+            waiter.fiber = None
+            self.spare = waiter
+        return outcome
 
     cdef int pause(self) except -1:
         """Let everybody else who can run do so first."""

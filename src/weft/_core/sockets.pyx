@@ -31,18 +31,6 @@ from weft._core.timers cimport monotonic
 import _socket
 import os
 
-cdef extern from "socketobject.h":
-    ctypedef struct weft_socket:
-        int sock_fd
-        int sock_family
-        int sock_type
-        int64_t sock_timeout
-
-cdef extern from "<sys/socket.h>" nogil:
-    ssize_t c_recv "recv"(int number, void *buffer, size_t size, int flags)
-    ssize_t c_send "send"(int number, const void *buffer, size_t size, int flags)
-    enum: MSG_DONTWAIT, AF_INET, AF_INET6, SOCK_STREAM
-
 cdef extern from "<sys/ioctl.h>" nogil:
     int ioctl(int number, unsigned long request, int *argument)
     enum: FIONBIO
@@ -72,10 +60,6 @@ cdef enum:
 cdef unsigned long calls = 0
 
 
-cdef inline weft_socket *head(object sock):
-    return <weft_socket *><PyObject *>sock
-
-
 cdef int fail() except -1:
     """Raise the OSError of errno."""
     cdef int number = errno
@@ -102,7 +86,7 @@ cdef int block(object sock, int direction, double *deadline) except -1:
     return 0
 
 
-cdef inline int be_fair() except -1:
+cdef int be_fair() except -1:
     global calls
     calls += 1
     if calls % FAIR == 0:

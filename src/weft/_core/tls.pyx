@@ -1,0 +1,204 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=True
+"""The calls of a TLS socket that would block: try first, park second, as ``sockets`` has them in the clear.
+
+They are functions that stand in ``ssl.SSLSocket`` as its methods; the TLS object is the interpreter's own.
+
+Rules:
+- While the TLS object lives the descriptor does not block, and the interpreter's timeout field is 0; the program's own is ``_patience``.
+- OpenSSL's "not yet" becomes an exception, which costs more than a read. So after a record that was short, and is therefore used up, the
+  peer has probably ``paused``: the descriptor itself is asked (MSG_PEEK), and the task parks without a word to OpenSSL.
+- OpenSSL gives one record at a time, so no read asks for more than one holds: the interpreter allocates what is asked for.
+- A timeout counts for a read, for a write, and for each write of ``sendall``, as in the standard library.
+- A peer that always has something to say, or always room, starves nobody.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.errno cimport EAGAIN, errno
+from weft._core.descriptors cimport wait_descriptor
+from weft._core.poller cimport READ, WRITE, Descriptor
+from weft._core.scheduler cimport Scheduler
+from weft._core.schedulers cimport get_scheduler
+from weft._core.sockets cimport MSG_DONTWAIT, MSG_PEEK, be_fair, c_recv, head
+from weft._core.timers cimport monotonic
+
+import _socket
+import _ssl
+
+from weft._core.sockets import SocketCalls
+
+cdef enum:
+    RECORD = 16384  # bytes of a record at most (RFC 8446, section 5.1)
+
+cdef object base = _socket.socket
+cdef object WantRead = _ssl.SSLWantReadError
+cdef object WantWrite = _ssl.SSLWantWriteError
+cdef object unknown = object()
+cdef object ragged_end = _ssl.SSL_ERROR_EOF
+
+
+cdef object timed_out(object method):
+    name = getattr(method, "__name__", "TLS").removeprefix("do_")
+    return TimeoutError(f"The {name} operation timed out")
+
+
+cdef double patience(object sock) except? -2:
+    """The program's timeout in seconds, -1 for none. From here on OpenSSL does not wait."""
+    if head(sock).sock_timeout != 0:
+        sock._patience = base.gettimeout(sock)
+        base.settimeout(sock, 0)
+    own = getattr(sock, "_patience", unknown)
+    if own is unknown:
+        own = sock.gettimeout()
+    return -1 if own is None else <double>own
+
+
+cdef int block(object sock, object method, int direction, double seconds, double *deadline) except -1:
+    """Park until the descriptor may be ready. `deadline` is 0 before the first wait of the call."""
+    cdef Scheduler scheduler = get_scheduler()
+    cdef double left = -1
+    if seconds >= 0:
+        if deadline[0] == 0:
+            deadline[0] = monotonic() + seconds
+        left = deadline[0] - monotonic()
+        if left <= 0:
+            raise timed_out(method)
+    if not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left):
+        raise timed_out(method)
+    return 0
+
+
+cdef object attempt(object sock, object method, tuple args, double seconds, double *deadline):
+    """Call a method of the TLS object, and park for what it wants."""
+    cdef int direction
+    while True:
+        try:
+            return method(*args)
+        except WantRead:
+            if seconds == 0:
+                get_scheduler().give_way()  # a task that asks again and again starves nobody
+                raise
+            direction = READ
+        except WantWrite:
+            if seconds == 0:
+                get_scheduler().give_way()
+                raise
+            direction = WRITE
+        block(sock, method, direction, seconds, deadline)
+
+
+cdef object receive(object sock, object method, Py_ssize_t size, object buffer):
+    """Read at most `size` bytes, into `buffer` if there is one."""
+    cdef double deadline = 0
+    cdef double seconds = patience(sock)
+    cdef Descriptor descriptor = get_scheduler().poller.known(head(sock).sock_fd)
+    cdef Py_ssize_t count
+    cdef char byte
+    be_fair()
+    if descriptor is not None and descriptor.paused and seconds != 0 and size > 0:
+        if c_recv(head(sock).sock_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 and errno == EAGAIN:
+            block(sock, method, READ, seconds, &deadline)
+    size = min(size, RECORD)
+    data = attempt(sock, method, (size,) if buffer is None else (size, buffer), seconds, &deadline)
+    if descriptor is not None:
+        count = len(<bytes>data) if buffer is None else data
+        descriptor.paused = count < size
+    return data
+
+
+cdef object read_from(object sock, object tls, Py_ssize_t size, object buffer):
+    """``receive``, and the end of a stream that its peer did not end by the rules: an end like any other, unless the program minds."""
+    try:
+        return receive(sock, tls.read, size, buffer)
+    except _ssl.SSLError as error:
+        if error.args[0] == ragged_end and sock.suppress_ragged_eofs:
+            return b"" if buffer is None else 0
+        raise
+
+
+cdef Py_ssize_t write_to(object sock, object method, object data) except -1:
+    cdef double deadline = 0
+    be_fair()
+    return attempt(sock, method, (data,), patience(sock), &deadline)
+
+
+cdef Py_ssize_t size_of(object data) except -1:
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    PyBuffer_Release(&view)
+    return view.len
+
+
+cdef int check_flags(object sock, str name, int flags) except -1:
+    if flags:
+        raise ValueError(f"non-zero flags not allowed in calls to {name}() on {type(sock)}")
+    return 0
+
+
+def cooperate(sock, method, *args):
+    """Call a method of the TLS object of `sock`, and park for what it wants. The timeout counts for the whole call."""
+    cdef double deadline = 0
+    return attempt(sock, method, args, patience(sock), &deadline)
+
+
+def read(self, Py_ssize_t len=1024, buffer=None):
+    """Read up to `len` bytes from the TLS stream, into `buffer` if there is one."""
+    tls = self._sslobj
+    if tls is None:
+        raise ValueError("Read on closed or unwrapped SSL socket.")
+    return read_from(self, tls, len, buffer)
+
+
+def recv(self, Py_ssize_t buflen=1024, int flags=0):
+    """Receive up to `buflen` bytes."""
+    tls = self._sslobj
+    if tls is None:
+        return SocketCalls.recv(self, buflen, flags)
+    check_flags(self, "recv", flags)
+    return read_from(self, tls, buflen, None)
+
+
+def recv_into(self, buffer, nbytes=None, int flags=0):
+    """Receive into `buffer`, up to `nbytes` bytes (None: as many as it holds); returns how many came."""
+    tls = self._sslobj
+    if nbytes is None:
+        nbytes = size_of(buffer) if buffer is not None else 0
+        nbytes = nbytes or 1024
+    if tls is None:
+        return SocketCalls.recv_into(self, buffer, nbytes, flags)
+    check_flags(self, "recv_into", flags)
+    return read_from(self, tls, nbytes, buffer)
+
+
+def write(self, data):
+    """Write `data` to the TLS stream; returns how many of its bytes were taken."""
+    tls = self._sslobj
+    if tls is None:
+        raise ValueError("Write on closed or unwrapped SSL socket.")
+    return write_to(self, tls.write, data)
+
+
+def send(self, data, int flags=0):
+    """Send `data`; returns how many of its bytes were taken."""
+    tls = self._sslobj
+    if tls is None:
+        return SocketCalls.send(self, data, flags)
+    check_flags(self, "send", flags)
+    return write_to(self, tls.write, data)
+
+
+def sendall(self, data, int flags=0):
+    """Send all of `data`. After an error nobody knows how much went out."""
+    cdef Py_ssize_t sent, size
+    tls = self._sslobj
+    if tls is None:
+        return SocketCalls.sendall(self, data, flags)
+    check_flags(self, "sendall", flags)
+    size = size_of(data)
+    if size == 0:
+        return None
+    method = tls.write
+    sent = write_to(self, method, data)
+    if sent < size:
+        with memoryview(data) as view, view.cast("B") as octets:
+            while sent < size:
+                sent += write_to(self, method, octets[sent:])
