@@ -94,7 +94,7 @@ def open(
     closefd: bool = True,
     opener: Any = None,
 ) -> Any:
-    """As ``open``, for regular files: opening, reading, writing and closing park the task while a thread does it.
+    """As ``open``, for regular files: opening, reading, writing and closing park the task while the kernel or a thread does it.
 
     What lies in the buffer already is handed out at once. Arguments, result and errors are those of ``open``.
     """
