@@ -1,7 +1,9 @@
 """TLS as programs use it: real handshakes, checked certificates, and tasks that park."""
 
 import os
+import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -193,3 +195,96 @@ def test_a_peer_that_always_sends_starves_nobody(pair: Pair) -> None:
         task.cancel()
     weft.joinall(tasks)
     assert all(task.cancelled() for task in tasks)
+
+
+def test_what_a_small_buffer_left_is_there(pair: Pair) -> None:
+    client, server = pair
+    client.sendall(b"." * 50)
+    assert server.recv_into(bytearray(10), 100) == 10
+    assert server.read(1024, bytearray(10)) == 10
+    assert server.recv_into(bytearray(0)) == 0
+    assert len(server.recv(100)) == 30
+    assert server.recv_into(bytearray(0)) == 0
+
+
+def test_the_end_is_told_as_often_as_it_is_asked_for(pair: Pair) -> None:
+    client, server = pair
+    client.sendall(b"last")
+    ending = weft.spawn(client.unwrap)
+    assert server.recv(100) == b"last"
+    assert [server.recv(100), server.recv(100)] == [b"", b""]
+    server.unwrap()
+    ending.result(timeout=10)
+
+
+def test_a_reset_after_a_short_record_is_an_error(certificate: Certificate) -> None:
+    client_context, server_context = contexts(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = weft.spawn(listener.accept)
+        plain = socket.create_connection(listener.getsockname())
+        task = weft.spawn(server_context.wrap_socket, accepting.result()[0], server_side=True)
+        with client_context.wrap_socket(plain, server_hostname="localhost") as client, task.result(timeout=10) as server:
+            client.sendall(b"short")
+            assert server.recv(100) == b"short"
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            with pytest.raises(ConnectionResetError):
+                server.recv(100)
+
+
+def test_a_number_used_again_is_not_written_to(pair: Pair) -> None:
+    client, _ = pair
+    strangers = []
+
+    def write() -> None:
+        for _ in range(1000):
+            client.sendall(b"secret")
+
+    writer = weft.spawn(write)
+    weft.sleep(0)  # it has given way once
+    client.close()
+    strangers.extend(socket.socketpair())
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        writer.result(timeout=10)
+    for stranger in strangers:
+        stranger.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            stranger.recv(100)
+    for stranger in strangers:
+        stranger.close()
+
+
+def test_a_second_handshake_and_a_shutdown_leave_a_parked_reader(pair: Pair) -> None:
+    client, server = pair
+    reader = weft.spawn(server.recv, 100)
+    weft.sleep(0)
+    server.do_handshake()
+    client.sendall(b"there")
+    assert reader.result(timeout=10) == b"there"
+    reader = weft.spawn(server.recv, 100)
+    weft.sleep(0)
+    server.shutdown(socket.SHUT_WR)
+    os.write(client.fileno(), b"\x17\x03\x03")  # a record that never ends must not stop the thread
+    weft.sleep(0.01)
+    assert not reader.done()
+    client.close()
+    assert isinstance(reader.exception(timeout=10), ConnectionResetError | None)
+
+
+def test_a_subclass_has_its_own_words(certificate: Certificate) -> None:
+    class Upper(ssl.SSLSocket):
+        def read(self, len: int = 1024, buffer: Any = None) -> Any:
+            return super().read(len, buffer).upper()
+
+        def send(self, data: Any, flags: int = 0) -> int:
+            return super().send(bytes(data)[:1], flags)
+
+    client_context, server_context = contexts(certificate)
+    server_context.sslsocket_class = Upper
+    first, second = socket.socketpair()
+    task = weft.spawn(server_context.wrap_socket, second, server_side=True)
+    with client_context.wrap_socket(first, server_hostname="localhost") as client, task.result(timeout=10) as server:
+        client.sendall(b"loud")
+        assert server.recv(100) == b"LOUD"
+        server.sendall(b"ab")
+        assert [client.recv(100), client.recv(100)] == [b"a", b"b"]

@@ -13,7 +13,7 @@ from ssl import *  # noqa: F403  # the twin has the standard module's names, wha
 from typing import Any
 
 from weft._core import tls
-from weft._core.sockets import made
+from weft._core.sockets import alone
 from weft.socket import socket
 
 
@@ -52,7 +52,7 @@ class SSLSocket(standard.SSLSocket, socket):
     def do_handshake(self, block: bool = False) -> None:
         """Shake hands; `block` does so even on a socket that does not block."""
         self._check_connected()
-        made(self)  # nobody else shares a TLS stream
+        alone(self)  # as a TLS stream is
         patience = self.gettimeout()
         try:
             if patience == 0.0 and block:

