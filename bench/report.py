@@ -126,6 +126,8 @@ def render(docs: Path, works: Works) -> None:
             if rows:
                 parts.append(f"### {work.title}\n")
                 parts.append(markdown(rows))
+                if work.note:
+                    parts.append(f"{work.note}\n")
                 picture = path.with_name(f"{path.stem}-{name}.svg")
                 plots.draw(picture, work.title, [line for _, line in rows])
                 parts.append(f"![{work.title}: how many times better weft is than each peer](speed/{picture.name})\n")

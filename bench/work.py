@@ -43,7 +43,7 @@ class Work:
     `samples` is how many runs a round takes: several of what is quick, because the machine's own speed wavers from second to second.
     `rounds` is how many rounds it takes part in at most: one for what takes minutes and measures a sum.
     `needs` are programs without which nothing of it can be measured. `quick` are the rows,
-    and `few` the peers, of the run that takes a minute (None: all of them).
+    and `few` the peers, of the run that takes a minute (None: all of them). `note` stands below the table of the document.
     """
 
     title: str
@@ -54,6 +54,7 @@ class Work:
     few: tuple[str, ...] | None = None
     needs: tuple[str, ...] = ()
     rounds: int | None = None
+    note: str = ""
 
     def main(self) -> None:
         """`python -m bench.WORK PEER [ROW]`: the figures, as JSON."""
