@@ -2,7 +2,9 @@
 
 import os
 import struct
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -228,8 +230,8 @@ def test_a_reset_after_a_short_record_is_an_error(certificate: Certificate) -> N
             assert server.recv(100) == b"short"
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()
-            with pytest.raises(ConnectionResetError):
-                server.recv(100)
+            with pytest.raises(ConnectionResetError) if sys.version_info >= (3, 13) else suppress(ConnectionResetError):
+                assert server.recv(100) == b""  # as the interpreter's own ssl says it before (its issue 115627)
 
 
 def test_a_number_used_again_is_not_written_to(pair: Pair) -> None:
