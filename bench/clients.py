@@ -8,9 +8,12 @@ from bench.work import Figure, Row, Work, pin, scale
 
 PAGES = 10_000
 LIBRARIES = ("requests", "urllib3")
-NOTE = """Where the rest goes (`perf record`, 3.13, 20,000 pages): with requests 84 % of weft's time is the interpreter's, running the library's own Python, \
-7 % the kernel's, 3 % libc's, 2 % greenlet's switches, and less than 1 % that of scheduler, locks and sockets together; gevent 82, 7, 3, 2 and 2 %; \
-threads 74 % the interpreter's and 17 % the kernel's, which switches them. With urllib3 alone: 76 % the interpreter's, 11 % the kernel's, 4 % greenlet's."""
+NOTE = (
+    "Where the rest goes (`perf record`, 3.13, 20,000 pages): with requests 84 % of weft's time is the interpreter's, running the "
+    "library's own Python, 7 % the kernel's, 3 % libc's, 2 % greenlet's switches, and less than 1 % that of scheduler, locks and "
+    "sockets together; gevent 82, 7, 3, 2 and 2 %; threads 74 % the interpreter's and 17 % the kernel's, which switches them. With"
+    " urllib3 alone: 76 % the interpreter's, 11 % the kernel's, 4 % greenlet's."
+)
 
 
 def measure(peer: str, row: int) -> tuple[float, float]:

@@ -37,6 +37,7 @@ cdef object WantRead = _ssl.SSLWantReadError
 cdef object WantWrite = _ssl.SSLWantWriteError
 cdef object ragged_end = _ssl.SSL_ERROR_EOF
 cdef object unknown = object()
+cdef object own_read, own_send  # the functions below; a subclass may have others
 
 
 cdef object timed_out(object method, int direction):
