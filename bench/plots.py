@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.report import Line
 
+COLORS = [*(f"C{number}" for number in range(10)), "black", "gold"]
+
 
 def draw(path: Path, title: str, lines: "Sequence[Line]") -> None:
     """Write the plot of some figures of a work to `path`, as SVG."""
@@ -15,6 +17,7 @@ def draw(path: Path, title: str, lines: "Sequence[Line]") -> None:
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "weft"  # the same figures give the same file
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullLocator
 
     lines = [line for line in lines if "weft" in line.medians and len(line.medians) > 1]
     if not lines:
@@ -25,8 +28,10 @@ def draw(path: Path, title: str, lines: "Sequence[Line]") -> None:
     for place, peer in enumerate(peers):
         points = [(line.ratio(peer), height) for height, line in enumerate(lines) if peer in line.medians]
         marker = "osD^vPX*<>hp"[place % 12]
-        axes.scatter(*zip(*points, strict=True), marker=marker, s=42, label=peer, color=f"C{place % 10}", zorder=3)
+        axes.scatter(*zip(*points, strict=True), marker=marker, s=42, label=peer, color=COLORS[place % len(COLORS)], zorder=3)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} x")
     axes.set_yticks(range(len(lines)), [line.title for line in lines])
     axes.invert_yaxis()
