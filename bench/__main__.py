@@ -38,13 +38,11 @@ def measured(name: str, row: int, peer: str) -> list[float]:
     return [float(figure) for figure in json.loads(done.stdout.splitlines()[-1])]
 
 
-def a_round(number_of_round: int, names: tuple[str, ...], quick: bool, missing: set[str]) -> Runs:
+def a_round(names: tuple[str, ...], quick: bool, missing: set[str]) -> Runs:
     """What a round runs, the peers of a row one after the other."""
     runs: Runs = []
     for name in names:
         work = WORKS[name]
-        if work.rounds is not None and number_of_round >= work.rounds:
-            continue
         for number, row in enumerate(work.rows):
             if quick and number not in work.quick:
                 continue
@@ -90,7 +88,7 @@ def main(rounds: int, quick: bool, path: Path | None, write: bool, render: bool,
     needed = {program for name in chosen for program in WORKS[name].needs if not peers.present(program)}
     chosen = tuple(name for name in chosen if not needed & set(WORKS[name].needs))
     missing = {peer for name in chosen for peer in WORKS[name].peers if not peers.present(peer)}
-    runs = [run for each in range(1 if quick else rounds) for run in a_round(each, chosen, quick, missing)]
+    runs = a_round(chosen, quick, missing) * (1 if quick else rounds)
     found: report.Figures = {}
     failures: list[str] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())

@@ -45,7 +45,6 @@ WORK = Work(
     {"weft": measure},
     tuple(Row(title, (Figure("MB"),)) for title in ("1,000,000 addresses at 200", "30,000 pages at 10,000 after 100 ms")),
     needs=("nginx",),
-    rounds=1,
 )
 
 if __name__ == "__main__":

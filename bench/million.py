@@ -100,7 +100,6 @@ WORK = Work(
     "scale",
     {"weft": weft, "asyncio": asyncio, "uvloop": uvloop, "trio": trio} | {name: program(name) for name in programs.COMMANDS},
     (Row("1,000,000 tasks asleep, then all woken", (Figure("s of CPU", {"asyncio": 1, "trio": 1}), Figure("MB", at_most=7000))),),
-    rounds=1,
 )
 
 if __name__ == "__main__":

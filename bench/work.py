@@ -41,7 +41,6 @@ class Work:
     """One thing that is measured: `peers` maps a peer's name to a function that takes a row's number and returns its figures.
 
     `samples` is how many runs a round takes: several of what is quick, because the machine's own speed wavers from second to second.
-    `rounds` is how many rounds it takes part in at most: one for what takes minutes and measures a sum.
     `needs` are programs without which nothing of it can be measured. `quick` are the rows,
     and `few` the peers, of the run that takes a minute (None: all of them). `note` stands below the table of the document.
     """
@@ -53,7 +52,6 @@ class Work:
     quick: tuple[int, ...] = ()
     few: tuple[str, ...] | None = None
     needs: tuple[str, ...] = ()
-    rounds: int | None = None
     note: str = ""
 
     def main(self) -> None:
