@@ -5,6 +5,7 @@ import typing as _typing
 from weft._core.cancellation import CancelScope, move_on_after, timeout
 from weft._core.channel import Channel
 from weft._core.choice import after, readable, sending, writable
+from weft._core.current import current_task, sleep
 from weft._core.descriptors import wait_readable, wait_writable
 from weft._core.errors import Cancelled, ChannelClosed, DeadlockError, LatePatchWarning, ShutDown, WeftError, WouldBlock
 from weft._core.local import local
@@ -12,7 +13,7 @@ from weft._core.offload import offload
 from weft._core.queues import LifoQueue, PriorityQueue, Queue, SimpleQueue
 from weft._core.sharing import Barrier, CapacityLimiter, RWLock
 from weft._core.sync import BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
-from weft._core.task import Task, current_task, joinall, sleep, spawn, spawn_later
+from weft._core.task import Task, joinall, spawn, spawn_later
 from weft.groups import TaskGroup, first, first_n, gather
 from weft.waits import as_completed, wait
 

@@ -8,8 +8,8 @@ import _asyncio as _below
 from asyncio import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
-from weft._core.scheduler import set_loop_setter as _set_loop_setter
-from weft._core.task import set_running_loop as _set_task_loop
+from weft._core.current import set_running_loop as _set_task_loop
+from weft._core.hooks import set_loop_setter as _set_loop_setter
 from weft.builtin import stands_for as _stands_for
 
 _standard_set_running_loop: Any = _below._set_running_loop

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from weft._core.task import sleep
+from weft._core.current import sleep
 
 __all__ = ["look_until"]
 

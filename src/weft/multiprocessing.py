@@ -11,7 +11,7 @@ import types as _types
 from multiprocessing import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
-from weft._core.task import get_ident as _get_ident
+from weft._core.current import get_ident as _get_ident
 from weft.looks import look_until as _look_until
 
 _PAUSES = 0.0002, 0.005  # seconds between two tries, the first and the longest

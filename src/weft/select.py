@@ -17,10 +17,10 @@ from typing import Any, Self
 
 from weft import native as _native
 from weft._core.choice import select as _choose
+from weft._core.current import give_way as _give_way
+from weft._core.current import sleep as _sleep
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
-from weft._core.task import give_way as _give_way
-from weft._core.task import sleep as _sleep
 from weft.builtin import stands_for as _stands_for
 
 _clock = _time.monotonic

@@ -14,11 +14,11 @@ from signal import *  # noqa: F403  # the twin has the standard module's names, 
 from typing import Any
 
 from weft import native as _native
+from weft._core.current import give_way as _give_way
+from weft._core.current import is_main as _is_main
+from weft._core.current import run_in_main as _run_in_main
 from weft._core.local import local as _local
 from weft._core.sync import Event as _Event
-from weft._core.task import give_way as _give_way
-from weft._core.task import is_main as _is_main
-from weft._core.task import run_in_main as _run_in_main
 from weft._core.task import write_unraisable as _write_unraisable
 from weft.builtin import stands_for as _stands_for
 from weft.looks import look_until as _look_until

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from threading import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
+from weft._core.current import current_task as _current_task
+from weft._core.current import get_ident, is_main
 from weft._core.errors import Cancelled as _Cancelled
 from weft._core.local import local  # type: ignore[assignment]
 from weft._core.sync import Event as _Event
 from weft._core.sync import Lock, RLock  # type: ignore[assignment]
-from weft._core.task import current_task as _current_task
-from weft._core.task import get_ident, is_main
 from weft._core.task import spawn as _spawn
 from weft._core.task import write_unraisable as _write_unraisable
 from weft.builtin import stands_for as _stands_for

@@ -3,7 +3,7 @@
 import time as _standard
 from time import *  # noqa: F403  # the twin has the standard module's names
 
-from weft._core.task import sleep as _sleep
+from weft._core.current import sleep as _sleep
 from weft.builtin import stands_for as _stands_for
 
 

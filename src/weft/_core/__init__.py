@@ -1,5 +1,5 @@
 """The core: tasks, the scheduler that switches between them, and what they wait in.
 
-Read in the order in which data flows: errors, timers, runqueue, poller, scheduler, task, sync, queues, sockets, offload.
+Read in the order in which data flows: errors, timers, runqueue, poller, hooks, scheduler, task, current, sync, queues, sockets, offload.
 Nothing here imports weft outside this folder. Only ``Scheduler.park`` switches.
 """

@@ -15,7 +15,7 @@ import _thread
 import sys
 
 from weft._core.errors import DeadlockError
-from weft._core.scheduler import set_deadlock_finder
+from weft._core.hooks import set_deadlock_finder
 
 cdef extern from "thread.h":
     Py_ssize_t weft_count_threads()

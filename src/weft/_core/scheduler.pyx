@@ -42,6 +42,7 @@ from weft._core.greenlets cimport (
     weft_current_greenlet,
     weft_switch,
 )
+from weft._core.hooks cimport find_deadlock, main_type, others_run, set_loop
 from weft._core.poller cimport Poller, make_poller
 from weft._core.runqueue cimport RunQueue
 from weft._core.timers cimport TimerHeap, advance, is_virtual, monotonic, patience, real_monotonic
@@ -72,11 +73,6 @@ cdef enum:
     IDLE = 1024  # workers kept for the next tasks when nobody can run, 16 KiB of address space and about 6 KB of memory each
     SLICE = 64  # workers too many that are ended between two looks at the poller
 
-cdef object main_type = None
-cdef object loop_setter = None
-cdef object find_deadlock = None
-cdef object others_run = None
-
 
 cdef PyObject *work(PyObject *scheduler, PyObject *_) except NULL:
     """A worker's body as CPython calls it: the fewest frames of C lie under a task, because greenlet copies them at every switch."""
@@ -93,11 +89,6 @@ cdef PyMethodDef work_definition
 work_definition.ml_name = "work"
 work_definition.ml_meth = <PyCFunction><void *>work
 work_definition.ml_flags = METH_NOARGS
-
-
-cdef void set_loop(object loop) noexcept:
-    """Tell asyncio which event loop runs now: each fiber has its own."""
-    loop_setter(loop)
 
 
 @cython.final
@@ -498,25 +489,3 @@ cdef class Scheduler:
         main, self.main, self.current = self.main, None, None
         self.release(main)
         return 0
-
-
-def set_main_type(kind):
-    """What the main fiber of a thread is made of."""
-    global main_type
-    main_type = kind
-
-
-def set_deadlock_finder(find, others):
-    """Who is asked before the main thread waits for nothing at all: ``find(scheduler)`` returns an error for its main fiber, or None.
-
-    ``others()`` says whether other threads may wake somebody.
-    """
-    global find_deadlock, others_run
-    find_deadlock = find
-    others_run = others
-
-
-def set_loop_setter(setter):
-    """Who tells asyncio which event loop runs: ``setter(loop)``, a function of C that runs no Python code."""
-    global loop_setter
-    loop_setter = setter

@@ -14,7 +14,6 @@ Tried and dropped: a task begins in the context of the last one, if that left it
 instead of 0.277, because the interpreter keeps contexts of its own ready.
 """
 
-cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from weft._core.fiber cimport NEW, Fiber
@@ -36,7 +35,7 @@ from weft._core.waiting cimport WaitQueue
 import sys
 
 from weft._core.errors import Cancelled
-from weft._core.scheduler import set_main_type
+from weft._core.hooks import set_main_type
 
 cdef extern from "thread.h":
     bint weft_same_context(void *state, PyObject *snapshot)
@@ -58,7 +57,6 @@ cdef extern from "Python.h":
     void PyObject_GC_UnTrack(PyObject *o)
     void PyObject_GC_Track(PyObject *o)
     Py_ssize_t Py_REFCNT(object o)
-    unsigned long PyThread_get_thread_ident()
 
 cdef extern from *:
     """
@@ -74,7 +72,6 @@ cdef extern from *:
 PyGreenlet_Import()
 
 cdef unsigned long long counter = 0
-cdef object NOTHING = 0
 cdef tuple EMPTY = ()
 
 
@@ -438,66 +435,12 @@ def spawn_at(Scheduler scheduler not None, fn, *args, **kwargs):
     return task
 
 
-@cython.binding(False)
-def sleep(seconds=0, /) -> None:
-    """Park the current task for `seconds`; 0 lets the others run first.
-
-    Raises ValueError for a negative number, TypeError for what is not a number, as ``time.sleep`` does.
-    """
-    cdef double duration = 0 if seconds is NOTHING else seconds  # an int becomes a C double through a float object
-    cdef Scheduler scheduler = get_scheduler()
-    if duration == 0:
-        scheduler.pause()
-        return
-    if not duration > 0:
-        raise ValueError("sleep length must be non-negative" if duration < 0 else "Invalid value NaN (not a number)")
-    scheduler.park(None, duration, "sleep")
-
-
-def current_task():
-    """The task that runs. Outside of any other it is the main task of the OS thread."""
-    return get_scheduler().current
-
-
-def get_ident() -> int:
-    """A number that is the current task's alone: for the main task of a thread, that of the thread."""
-    cdef Scheduler scheduler = get_scheduler()
-    if scheduler.current is scheduler.main and not scheduler.forked:
-        return PyThread_get_thread_ident()
-    return <size_t><void *>scheduler.current
-
-
-def is_main() -> bool:
-    """True in the main task of an OS thread."""
-    cdef Scheduler scheduler = get_scheduler()
-    return scheduler.current is scheduler.main
-
-
-def run_in_main(errand) -> None:
-    """Let the main task of this OS thread call ``errand()``, soon: it need not be waiting. For signal handlers: the current task gives way."""
-    cdef Scheduler scheduler = get_scheduler()
-    scheduler.errands.append(errand)
-    scheduler.main.signalled = True
-    scheduler.main.resume()
-    scheduler.give_way()
-
-
-def give_way() -> None:
-    """Let the others run first, as ``sleep(0)`` does, but raise nothing: a cancellation waits for the next wait."""
-    get_scheduler().give_way()
-
-
 def write_unraisable(error, str what, where) -> None:
     """Report an error that nobody can be told of, as the interpreter does: "Exception ignored `what` `where`", through ``sys.unraisablehook``."""
     kind = type(error)
     told = what.encode()
     PyErr_SetObject(<PyObject *>kind, <PyObject *>error)
     weft_write_unraisable(told, <PyObject *>where)
-
-
-def set_running_loop(loop) -> None:
-    """The event loop of asyncio that runs in the current task; None for none."""
-    get_scheduler().current.loop = loop
 
 
 def joinall(tasks, timeout=None):

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from weft._core.cancellation import CancelScope
+from weft._core.current import sleep
 from weft._core.schedulers import alive
-from weft._core.task import sleep
 
 __all__ = ["LeakError", "no_leaks"]
 

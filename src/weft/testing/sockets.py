@@ -18,9 +18,9 @@ from typing import Any
 
 from weft._core.cancellation import move_on_after
 from weft._core.channel import Channel
+from weft._core.current import sleep
 from weft._core.errors import ChannelClosed
 from weft._core.sync import Event
-from weft._core.task import sleep
 from weft._core.timers import clock
 
 __all__ = ["Link", "MemorySocket", "Network", "datagrams", "socketpair"]

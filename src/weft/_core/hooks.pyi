@@ -1,0 +1,9 @@
+from collections.abc import Callable
+
+from weft._core.errors import DeadlockError
+from weft._core.fiber import Fiber
+from weft._core.scheduler import Scheduler
+
+def set_main_type(kind: Callable[[], Fiber]) -> None: ...
+def set_deadlock_finder(find: Callable[[Scheduler], DeadlockError | None], others: Callable[[], bool]) -> None: ...
+def set_loop_setter(setter: Callable[[object], object]) -> None: ...
