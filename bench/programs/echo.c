@@ -20,7 +20,7 @@
 typedef void SSL;
 #endif
 
-enum { BATCH = 256, BUFFER = 100 * 1024 };
+enum { BATCH = 256, BUFFER = 100 * 1024, WARM = 10 };
 
 typedef struct {
     int number;
@@ -128,7 +128,7 @@ static int load(int port, int connections, int size, double seconds) {
         connection->left = size;
     }
     long messages = 0;
-    double end = now() + 0.3; /* the warm-up, and at least a message of each */
+    double end = now() + 0.3; /* the warm-up, and WARM messages a connection: until then a server's memory grows */
     for (int warm = 0, answered = 0; !warm || now() < end;) {
         int count = epoll_wait(epoll, events, BATCH, 1000);
         for (int index = 0; index < count; index++) {
@@ -150,7 +150,7 @@ static int load(int port, int connections, int size, double seconds) {
                 fail("recv");
             push(connection);
         }
-        if (!warm && now() >= end && answered >= connections) {
+        if (!warm && now() >= end && answered >= WARM * connections) {
             warm = 1;
             messages = 0;
             printf("begin\n");
