@@ -48,6 +48,24 @@ def test_the_methods_of_a_pool() -> None:
             use()
 
 
+def test_a_call_is_over_when_its_callback_has_returned(caplog: pytest.LogCaptureFixture) -> None:
+    told = []
+
+    def slowly(outcome: object) -> None:
+        weft.sleep(0.01)
+        told.append(outcome)
+        raise RuntimeError("of the callback")
+
+    error = KeyError("failed")
+    with weft.Pool(1) as pool:
+        assert pool.apply_async(double, (1,), callback=slowly, error_callback=told.append).get() == 2
+        assert told == [2]
+        with pytest.raises(KeyError):
+            pool.apply_async(fail, (error,), callback=told.append, error_callback=slowly).get()
+        assert told == [2, error]
+    assert caplog.text.count("RuntimeError: of the callback") == 2
+
+
 def test_a_pool_is_one_limit_for_all() -> None:
     running = most = 0
 

@@ -1,5 +1,6 @@
 """A pool of tasks with the interface of ``multiprocessing.pool.Pool``."""
 
+import logging
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -12,6 +13,8 @@ from weft.maps import map as lazy_map
 __all__ = ["Pool"]
 
 T = TypeVar("T")
+
+logger = logging.getLogger("concurrent.futures")  # where futures log theirs
 
 
 class AsyncResult(Future[T], Generic[T]):
@@ -39,6 +42,15 @@ class AsyncResult(Future[T], Generic[T]):
 
 class _Calls(Executor):
     future = AsyncResult
+
+
+def tell(callback: Callable[[Any], object] | None, outcome: object) -> None:
+    """Call `callback`, if there is one, with what a call returned or raised."""
+    if callback is not None:
+        try:
+            callback(outcome)
+        except Exception:
+            logger.exception("exception calling callback %r", callback)
 
 
 class Pool:
@@ -76,21 +88,24 @@ class Pool:
         callback: Callable[[T], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> AsyncResult[T]:
-        """Let a task of the pool call ``func(*args, **kwds)``, and then `callback` with the result or `error_callback` with the error."""
+        """Let a task of the pool call ``func(*args, **kwds)``, and then `callback` with the result or `error_callback` with the error.
 
-        def tell(future: Any) -> None:
-            if future.cancelled():
-                return
-            error = future.exception()
-            if error is None:
-                if callback is not None:
-                    callback(future.result())
-            elif error_callback is not None:
-                error_callback(error)
+        As in ``multiprocessing``, the call is over when its callback has returned. What a callback raises is logged.
+        """
 
-        future = self._calls.submit(self._within(func), *args, **(kwds or {}))
+        work = self._within(func)
+
+        def call(*args: Any, **kwargs: Any) -> T:
+            try:
+                value = work(*args, **kwargs)
+            except Exception as error:
+                tell(error_callback, error)
+                raise
+            tell(callback, value)
+            return value
+
+        future = self._calls.submit(call, *args, **(kwds or {}))
         assert isinstance(future, AsyncResult)
-        future.add_done_callback(tell)
         return future
 
     def _lazily(self, fn: Callable[..., T], iterables: Iterable[Iterable[Any]], ordered: bool) -> Results[T]:
