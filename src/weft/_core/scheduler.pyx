@@ -17,7 +17,8 @@ Invariants:
 - The cyclic collector does not look at workers: they hold themselves while they run, so it could free none (300,000 parked: 4.9 s with, 2.4 s without).
 - Nothing that runs user code is dropped while no fiber is current: a fiber drops what it holds inside ``run``.
 
-Tried and dropped: a callback queue beside the run queue (nothing needed it), an eventfd as door (a signal cannot ring it).
+Tried and dropped: a callback queue beside the run queue (nothing needed it), an eventfd as door (a signal cannot ring it), to prefetch the memory of
+the next four fibers and of their greenlets, frames and descriptors (an echo over 5,000 connections: 0.98 of the time; 100,000 woken: 1.00).
 """
 
 cimport cython

@@ -13,6 +13,8 @@ Rules:
   on one that was handed to it (others may share it), accept looks with poll(2) first.
 - A peer that always has something to say, or always room, starves nobody: now and then a call gives way before it begins.
 - Calls that are rare go to the interpreter's own method, with the timeout taken for zero while it runs.
+
+Tried and dropped: recvmsg into an object of the size that came last, with the scratch buffer behind it (10 KiB: 0.99 to 1.00 of the time).
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
