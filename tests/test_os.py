@@ -92,6 +92,32 @@ print(errno.errorcode[reader.exception(5).errno])
     assert done.stdout == "EBADF\n"
 
 
+def test_nobody_gives_way_in_the_middle_of_a_fork(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+import logging, concurrent.futures.thread  # their locks, and threading's, are taken and made anew at a fork
+lock = threading.Lock()
+ran = []
+def other():
+    while True:
+        ran.append(os.getpid())
+        weft.sleep(0)
+weft.spawn(other)
+for taken in range(1000, 1030):  # a task that takes so many without a switch gives way
+    time.sleep(0)
+    for _ in range(taken):
+        with lock: pass
+    child = os.fork()
+    if child == 0:
+        os._exit(os.getpid() in ran)
+    assert os.waitpid(child, 0)[1] == 0, taken
+print("alone")
+"""
+    )
+    assert done.stdout == "alone\n"
+
+
 def test_children_are_waited_for_together(run_python: Run) -> None:
     done = run_python(
         PATCH

@@ -30,6 +30,28 @@ except KeyboardInterrupt:
     assert (done.stdout, done.stderr) == ("interrupted False 0\n", "")
 
 
+def test_ctrl_c_ends_a_program_that_takes_locks_and_never_waits(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+import subprocess
+killer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
+def busy():
+    while not stop: pass
+stop = False
+weft.spawn(busy)
+lock = threading.Lock()
+try:
+    while True:
+        with lock: pass
+except KeyboardInterrupt:
+    stop = True
+    print("interrupted", lock.locked(), killer.wait())
+"""
+    )
+    assert (done.stdout, done.stderr) == ("interrupted False 0\n", "")
+
+
 def test_a_handler_runs_in_the_main_task_and_may_wait(run_python: Run) -> None:
     done = run_python(
         PATCH

@@ -90,8 +90,9 @@ class Executor(concurrent.futures.Executor):
             self._idle.set()
 
     def _cancel_jobs(self) -> None:
-        while self._jobs:
-            self._jobs.popleft()[0].cancel()
+        jobs, self._jobs = self._jobs, deque()  # at once: none begins while others are cancelled
+        for future, *_ in jobs:
+            future.cancel()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; with `wait`, return when all that were submitted are over; with `cancel_futures`, cancel those not begun."""

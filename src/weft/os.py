@@ -17,6 +17,7 @@ from weft import pipes as _pipes
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
 from weft._core.offload import offload as _offload
+from weft._core.sync import Lock as _Lock
 from weft.builtin import stands_for as _stands_for
 from weft.looks import look_until as _look_until
 
@@ -26,6 +27,9 @@ _PAUSES = 0.0005, 0.02  # seconds between two looks at a child, the first and th
 _SENT = 65536  # bytes that sendfile hands over at a time, so that it hardly blocks
 _io_open = _io.open
 _standard_system = _standard.system
+_standard_fork = _standard.fork
+_standard_forkpty = _standard.forkpty
+_forks = _Lock()
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
@@ -87,6 +91,31 @@ def fdopen(fd: int, mode: str = "r", buffering: int = -1, encoding: str | None =
 def system(command: Any) -> int:
     """As ``os.system``; the task is parked until the command has ended."""
     return _offload(_standard_system, command)
+
+
+def _fork_alone(fork: Callable[[], _T]) -> _T:
+    """Call `fork` while no other task is in the middle of one: what runs at a fork may take locks that are no task's, and park."""
+    parent = _standard.getpid()
+    _forks.acquire()
+    try:
+        return fork()
+    finally:
+        if _standard.getpid() == parent:
+            _forks.release()
+        else:
+            _forks._at_fork_reinit()
+
+
+@_stands_for(_standard)  # type: ignore[no-redef]
+def fork() -> int:
+    """As ``os.fork``; tasks fork one after the other, and the child has the one that forked alone."""
+    return _fork_alone(_standard_fork)
+
+
+@_stands_for(_standard)  # type: ignore[no-redef]
+def forkpty() -> tuple[int, int]:
+    """As ``os.forkpty``; tasks fork as with ``fork``."""
+    return _fork_alone(_standard_forkpty)
 
 
 def _await_child(pid: int, options: int, look: Callable[[int], _T | None], blocking: Callable[[], _T]) -> _T:
@@ -157,5 +186,6 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
     return _await_child(-1, options, look, lambda: _native.waitid(idtype, id, options))
 
 
-_names = ("read", "write", "readv", "writev", "sendfile", "close", "fdopen", "system", "waitpid", "wait", "wait3", "wait4", "waitid")
+_names = ("read", "write", "readv", "writev", "sendfile", "close", "fdopen", "system", "fork", "forkpty")
+_names += ("waitpid", "wait", "wait3", "wait4", "waitid")
 __patches__ = {"os": {name: globals()[name] for name in _names if hasattr(_standard, name)}}

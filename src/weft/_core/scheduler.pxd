@@ -6,6 +6,10 @@ from weft._core.runqueue cimport RunQueue
 from weft._core.timers cimport TimerHeap
 from weft._core.waiting cimport Waiter, WaitQueue
 
+cdef enum:
+    TURN = 1024  # what a fiber may spend, in locks taken or quarters of a socket's call, before the others have their turn
+
+
 cdef class Scheduler:
     cdef void *state
     cdef object snapshot
@@ -25,6 +29,8 @@ cdef class Scheduler:
     cdef void *newest
     cdef unsigned long switches
     cdef unsigned long started
+    cdef unsigned int spent
+    cdef int forking
     cdef bint listens
     cdef bint on_main_thread
     cdef readonly bint forked
@@ -50,3 +56,9 @@ cdef class Scheduler:
     cdef int end_workers(self, list workers) except -1
     cdef int retire(self) except -1
     cdef int serve(self) except -1
+
+
+cdef inline bint overdue(Scheduler scheduler, unsigned int cost) noexcept:
+    """Before a call that need not wait: whether the fiber has made so many without a switch that the others must have their turn."""
+    scheduler.spent += cost
+    return scheduler.spent >= TURN

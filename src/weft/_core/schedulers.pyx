@@ -96,6 +96,19 @@ def end_process():
     os._exit(0)
 
 
+def before_fork():
+    """From here on until the child has a scheduler of its own, nobody gives way: what runs at a fork takes locks, in the child too."""
+    known = weft_get_scheduler()
+    if known != NULL:
+        (<Scheduler>known).forking += 1
+
+
+def after_fork_in_parent():
+    known = weft_get_scheduler()
+    if known != NULL and (<Scheduler>known).forking:
+        (<Scheduler>known).forking -= 1
+
+
 def after_fork_in_child():
     """The child has the current fiber alone, as its main one, and a door and a poller of its own."""
     global main_thread
@@ -118,6 +131,7 @@ def after_fork_in_child():
         if before != scheduler.ready.outer:
             _signal.set_wakeup_fd(before)
         scheduler.listens = False
+    scheduler.forking = 0
     fiber = scheduler.current
     link = scheduler.newest
     while link != NULL:  # the others stay as they are, held and never run: their stacks belong to the parent
@@ -142,7 +156,7 @@ def after_fork_in_child():
     fiber.older = fiber.newer = NULL
 
 
-os.register_at_fork(after_in_child=after_fork_in_child)
+os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)
 
 
 def set_seed(unsigned long long seed) -> None:

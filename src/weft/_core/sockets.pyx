@@ -26,7 +26,7 @@ from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
 from weft._core.descriptors cimport claim, forget, wait_descriptor
 from weft._core.poller cimport READ, WRITE, Descriptor, readable
-from weft._core.scheduler cimport Scheduler
+from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
 
@@ -57,11 +57,6 @@ cdef object base = _socket.socket
 cdef object timed_out = TimeoutError
 
 
-cdef enum:
-    FAIR = 256  # calls between two times of giving way
-cdef unsigned long calls = 0
-
-
 cdef int fail() except -1:
     """Raise the OSError of errno."""
     cdef int number = errno
@@ -89,11 +84,8 @@ cdef int block(object sock, int direction, double *deadline) except -1:
 
 
 cdef int be_fair() except -1:
-    global calls
-    calls += 1
-    if calls % FAIR == 0:
-        get_scheduler().pause()
-    return 0
+    cdef Scheduler scheduler = get_scheduler()
+    return scheduler.pause() if overdue(scheduler, 4) else 0
 
 
 cdef inline Descriptor stream(object sock, int flags):

@@ -14,7 +14,7 @@ Invariants:
 
 cimport cython
 from weft._core.fiber cimport Fiber
-from weft._core.scheduler cimport Scheduler
+from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Awaited, Waiter, WaitQueue
@@ -22,18 +22,9 @@ from weft._core.waiting cimport Awaited, Waiter, WaitQueue
 import _thread
 
 
-cdef enum:
-    FAIR = 1024  # locks taken between two times of giving way
-
-cdef unsigned long taken = 0
-
-
-cdef inline int be_fair() except -1:
-    global taken
-    taken += 1
-    if taken % FAIR == 0:
-        get_scheduler().give_way()
-    return 0
+cdef inline int be_fair(Scheduler scheduler) except -1:
+    """A fiber that takes locks again and again starves nobody."""
+    return scheduler.give_way() if overdue(scheduler, 1) else 0
 
 
 cdef double limit(bint blocking, object timeout) except? -2:
@@ -69,7 +60,7 @@ cdef class Lock(Awaited):
 
     cdef bint take(self, double seconds) except -1:
         cdef Scheduler scheduler = get_scheduler()
-        be_fair()
+        be_fair(scheduler)
         if not self.held:
             self.held = True
             self.holder = scheduler.current
@@ -129,7 +120,7 @@ cdef class RLock(Awaited):
         if self.holder is me:
             self.count += 1
             return True
-        be_fair()
+        be_fair(scheduler)
         if self.holder is not None and (seconds == 0 or not scheduler.wait(self.line, seconds, self)):
             return False
         self.holder = me
