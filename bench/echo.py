@@ -7,6 +7,8 @@ import select
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench import process, programs
@@ -16,11 +18,19 @@ from bench.work import SMOKE, Figure, Row, Work, pin
 SECONDS = 0.2 if SMOKE else 1.0
 KIB = (1, 10, 100)
 CONNECTIONS = (1, 10, 200, 5000)
+Started = tuple[int, Callable[[], tuple[float, float]]]
 CELLS = [(kib, connections) for kib in KIB for connections in CONNECTIONS]
 
 
 def measure(name: str, kib: int, connections: int, tls: bool = False) -> tuple[float, float]:
     """Messages a second and CPU microseconds a message, of the echo server of that name."""
+    with started(name, kib, connections, tls) as (_, finish):
+        return finish()
+
+
+@contextmanager
+def started(name: str, kib: int, connections: int, tls: bool = False, seconds: float = SECONDS) -> Iterator[Started]:
+    """``loaded`` of the echo server of that name."""
     client = programs.c("echo", *(["-DTLS"] if tls else []))
     with tempfile.TemporaryDirectory() as folder:
         files: list[str | Path] = []
@@ -29,22 +39,32 @@ def measure(name: str, kib: int, connections: int, tls: bool = False) -> tuple[f
 
             made = certificate.make(Path(folder), ["localhost"])
             files = [made.chain, made.key]
-        return load([*command(name, client), *files], kib, connections, client)
+        with loaded([*command(name, client), *files], kib, connections, client, seconds) as running:
+            yield running
 
 
-def load(server_command: list[str | Path], kib: int, connections: int, client: Path | None = None) -> tuple[float, float]:
+def load(server_command: list[str | Path], kib: int, connections: int) -> tuple[float, float]:
     """Start the server, load it, and return messages a second and CPU microseconds a message."""
-    client = client or programs.c("echo")
+    with loaded(server_command, kib, connections, programs.c("echo"), SECONDS) as (_, finish):
+        return finish()
+
+
+@contextmanager
+def loaded(server_command: list[str | Path], kib: int, connections: int, client: Path, seconds: float) -> Iterator[Started]:
+    """A server under load, once it is warm: its process, and a function that waits for the end and returns what ``load`` returns."""
     with process.serving(server_command) as (server, port):
-        request = [client, "load", port, str(connections), str(kib * 1024), str(SECONDS)]
+        request = [client, "load", port, str(connections), str(kib * 1024), str(seconds)]
         with subprocess.Popen(request, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: pin(1)) as loading:
             if not begun(loading):
                 loading.kill()
                 raise SystemExit(f"{' '.join(map(str, server_command))} could not be loaded: {loading.stderr.read()}")  # type: ignore[union-attr]
             before = process.cpu_seconds(server)
-            messages = int(loading.stdout.readline())  # type: ignore[union-attr]
-            spent = process.cpu_seconds(server) - before
-    return messages / SECONDS, spent / messages * 1e6
+
+            def finish() -> tuple[float, float]:
+                messages = int(loading.stdout.readline())  # type: ignore[union-attr]
+                return messages / seconds, (process.cpu_seconds(server) - before) / messages * 1e6
+
+            yield server, finish
 
 
 def begun(loading: "subprocess.Popen[str]") -> bool:

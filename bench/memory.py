@@ -98,7 +98,7 @@ WORK = Work(
     "memory",
     PEERS,  # type: ignore[arg-type]
     (
-        Row("a task that sleeps", (Figure("bytes", {"gevent": 8.3 / 6.6}, at_most=6.6 * 1024),)),
+        Row("a task that sleeps", (Figure("bytes", {"gevent": 8.3 / 6.6}, at_most=6600),)),
         Row("a task that has not started", (Figure("bytes", at_most=400),)),
     ),
     quick=(0,),

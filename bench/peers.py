@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 
@@ -9,6 +10,14 @@ from bench import programs
 
 BUILT_IN = {"weft", "asyncio", "asyncio_streams", "threads", "limit"}
 MODULES = {"uvloop_streams": "uvloop", "pywsgi": "gevent"}
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
+SAYING = {
+    "curl": ["curl", "--version"],
+    "wget2": ["wget2", "--version"],
+    "nginx": ["nginx", "-v"],
+    "gcc": ["cc", "--version"],
+    "openssl": ["openssl", "version"],
+}
 DEBIAN = {"curl": "curl", "wget2": "wget2", "nginx": "nginx", "wrk": "wrk", "C": "gcc libssl-dev"}
 
 
@@ -23,7 +32,7 @@ def present(peer: str) -> bool:
     if peer == "wrk":
         return programs.wrk() is not None
     if peer in DEBIAN:
-        return shutil.which("cc" if peer == "C" else peer, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") is not None
+        return shutil.which("cc" if peer == "C" else peer, path=PATH) is not None
     return importlib.util.find_spec(MODULES.get(peer, peer)) is not None
 
 
@@ -31,7 +40,7 @@ def hint(peer: str) -> str:
     """How to get it."""
     if peer in programs.COMMANDS:
         return "scripts/peers brings it"
-    return f"apt install {DEBIAN[peer]}" if peer in DEBIAN else f"pip install {peer}"
+    return f"apt install {DEBIAN[peer]}" if peer in DEBIAN else f"pip install {MODULES.get(peer, peer)}"
 
 
 def versions() -> dict[str, str]:
@@ -42,4 +51,14 @@ def versions() -> dict[str, str]:
         found["go"] = subprocess.run([compiler, "version"], capture_output=True, text=True).stdout.split()[2].removeprefix("go")
     if home:
         found["java"] = programs.java_version(home)
-    return found
+    return found | {name: version for name, words in SAYING.items() if (version := said(words))}
+
+
+def said(words: list[str]) -> str | None:
+    """The first version number that a program says."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PATH": PATH})
+    except OSError:
+        return None
+    number = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
+    return number[0] if number else None

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 COLORS = [*(f"C{number}" for number in range(10)), "black", "gold"]
 
 
-def draw(path: Path, title: str, lines: "Sequence[Line]") -> None:
-    """Write the plot of some figures of a work to `path`, as SVG."""
+def draw(path: Path, title: str, lines: "Sequence[Line]") -> bool:
+    """Write the plot of some figures of a work to `path`, as SVG. False if weft has no peers there."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -21,7 +21,7 @@ def draw(path: Path, title: str, lines: "Sequence[Line]") -> None:
 
     lines = [line for line in lines if "weft" in line.medians and len(line.medians) > 1]
     if not lines:
-        return
+        return False
     peers = list(dict.fromkeys(peer for line in lines for peer in line.medians if peer != "weft"))
     figure, axes = pyplot.subplots(figsize=(9, 0.45 * len(lines) + 1.4), layout="constrained")
     axes.axvline(1, color="#888888", linewidth=1)
@@ -40,3 +40,4 @@ def draw(path: Path, title: str, lines: "Sequence[Line]") -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.savefig(path, format="svg", metadata={"Date": None})
     pyplot.close(figure)
+    return True

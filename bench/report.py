@@ -19,7 +19,11 @@ HEAD = """# Speed
 
 Made by `scripts/bench --write`: medians of interleaved rounds, weft and its peers in turn, each run in a process of its own. The work is on
 one processor and the client, where there is one, on another. The machines are shared and noisy: trust the ratios, and CPU time before
-wall time. `scripts/bench --quick` shows the best known rows in a minute; [speed/](speed) holds every figure of every run.
+wall time. `scripts/bench --quick` shows the best known rows in a minute; [speed/](speed) holds every figure of every run,
+and [speed/profiles.md](speed/profiles.md) where the servers' time goes.
+
+A cell has the median, and in brackets how many times better weft is; weft's own has its least and most. Ratios and goals are compared as
+they are printed, to two digits after the point.
 """
 
 
@@ -59,9 +63,11 @@ def lines(found: Figures, works: Works) -> list[tuple[str, int, Line]]:
     ]
 
 
-def table(found: Figures, works: Works) -> Table:
+def table(found: Figures, works: Works, title: str) -> Table:
     """For the terminal."""
-    made = Table("work", "peer", "median", "least", "most", "weft is better by", "goal", title="medians of interleaved rounds")
+    made = Table("work", "peer", "median", "least", "most", "weft is better by", "goal", title=title)
+    for column in made.columns:
+        column.overflow = "fold"
     for column in made.columns[2:]:
         column.justify = "right"
     for _, _, line in lines(found, works):
@@ -86,14 +92,34 @@ def as_json(found: Figures, works: Works) -> list[dict[str, Any]]:
     ]
 
 
+def summary(runs: dict[str, list[list[float]]]) -> dict[str, Any]:
+    """Of each peer's figures the median, the least and the most."""
+    return {
+        peer: [{"median": statistics.median(each), "least": min(each), "most": max(each)} for each in zip(*figures, strict=True)]
+        for peer, figures in runs.items()
+    }
+
+
 def keep(docs: Path, kept: dict[str, Any]) -> None:
-    """Put the figures beside those of other Pythons; works that were not measured this time stay as they were."""
+    """Put the figures beside those of other Pythons; works that were not measured this time stay as they were, with when and where."""
     path = docs / "speed" / f"python-{'.'.join(kept['machine']['python'].split('.')[:2])}.json"
     path.parent.mkdir(exist_ok=True)
     before = json.loads(path.read_text())["works"] if path.exists() else []
     new = {(each["work"], each["row"]) for each in kept["works"]}
-    kept = {**kept, "works": [each for each in before if (each["work"], each["row"]) not in new] + kept["works"]}
-    path.write_text(json.dumps(kept) + "\n")
+    taken = {name: kept["machine"][name] for name in ("date", "system")}
+    works = [each for each in before if (each["work"], each["row"]) not in new] + [{**each, "taken": taken} for each in kept["works"]]
+    path.write_text(json.dumps({**kept, "works": [{**each, "summary": summary(each["runs"])} for each in works]}) + "\n")
+
+
+def taken(kept: dict[str, Any], works: Works) -> str:
+    """When and where the figures were taken: the works of a day and a machine together."""
+    places: dict[str, list[str]] = {}
+    for each in kept["works"]:
+        if each["work"] in works:
+            titles = places.setdefault(f"{each['taken']['date']}, {each['taken']['system']}", [])
+            if works[each["work"]].title not in titles:
+                titles.append(works[each["work"]].title)
+    return "\n".join(f"- {place}: {'; '.join(titles)}." for place, titles in places.items())
 
 
 def read(kept: dict[str, Any], works: Works) -> Figures:
@@ -117,9 +143,7 @@ def render(docs: Path, works: Works) -> None:
         machine = kept["machine"]
         parts.append(f"## Python {machine['python']}\n")
         parts.append(
-            f"{machine['date']}, {machine['system']}; "
-            + ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-            + ".\n"
+            ", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + ". Taken on\n\n" + taken(kept, works) + "\n"
         )
         for name, work in works.items():
             rows = [(row, line) for each, row, line in lines(found, works) if each == name]
@@ -129,8 +153,8 @@ def render(docs: Path, works: Works) -> None:
                 if work.note:
                     parts.append(f"{work.note}\n")
                 picture = path.with_name(f"{path.stem}-{name}.svg")
-                plots.draw(picture, work.title, [line for _, line in rows])
-                parts.append(f"![{work.title}: how many times better weft is than each peer](speed/{picture.name})\n")
+                if plots.draw(picture, work.title, [line for _, line in rows]):
+                    parts.append(f"![{work.title}: how many times better weft is than each peer](speed/{picture.name})\n")
             for row, line in rows:
                 for words, reached in line.goals():
                     if not reached:

@@ -35,6 +35,27 @@ def test_the_table_of_the_terminal(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "figures.json").read_text())["works"][0]["work"] == "memory"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--rounds 0 memory", "0 is not in the range"),
+        ("--quick --rounds 3", "--quick takes one round"),
+        ("--quick files", "no row of files is quick"),
+        ("--quick --write", "at least 5 rounds"),
+        ("--write memory", "of the whole work"),  # BENCH_SMOKE is set
+        ("--render memory", "--render measures nothing"),
+        ("--json nowhere/figures.json memory", "cannot be written"),
+        ("swimming", "'swimming' is not one of"),
+    ],
+)
+def test_what_cannot_be_asked_for(words: str, said: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", *words.split()]
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
 MACHINE = {"date": "2026-01-01", "python": "3.13.0", "system": "Linux, 2 cores", "versions": {"gevent": "26.1"}}
 
 
@@ -52,6 +73,9 @@ def test_the_document(tmp_path: Path) -> None:
     text = (tmp_path / "speed.md").read_text()
     assert "**1.00** (1.00 to 1.00) | 9.00 (9.00 x) | 4.00 (4.00 x) | 6 x gevent: yes, 3 x uvloop: yes" in text
     assert "Nothing." in text
+    assert "gevent 26.1. Taken on\n\n- 2026-01-01, Linux, 2 cores: tasks.\n" in text
+    figures = json.loads((tmp_path / "speed" / "python-3.13.json").read_text())["works"][0]["summary"]
+    assert figures["gevent"] == [{"median": 9.0, "least": 8.0, "most": 10.0}]
     assert (tmp_path / "speed" / "python-3.13-tasks.svg").read_text().startswith("<?xml")
 
 

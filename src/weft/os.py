@@ -186,6 +186,6 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
     return _await_child(-1, options, look, lambda: _native.waitid(idtype, id, options))
 
 
-_names = ("read", "write", "readv", "writev", "sendfile", "close", "fdopen", "system", "fork", "forkpty")
-_names += ("waitpid", "wait", "wait3", "wait4", "waitid")
-__patches__ = {"os": {name: globals()[name] for name in _names if hasattr(_standard, name)}}
+_files = ("read", "write", "readv", "writev", "sendfile", "close", "fdopen")
+_children = ("system", "fork", "forkpty", "waitpid", "wait", "wait3", "wait4", "waitid")
+__patches__ = {"os": {name: globals()[name] for name in _files + _children if hasattr(_standard, name)}}
