@@ -297,3 +297,15 @@ assert ticks.done()
 """
     )
     assert done.returncode == 0
+
+
+def test_an_idle_thread_of_a_pool_is_used_again(run_python: Run) -> None:
+    done = run_python("""
+from weft import monkey
+monkey.patch_all()
+from concurrent.futures import ThreadPoolExecutor
+executor = ThreadPoolExecutor(4)
+print([executor.submit(pow, 2, number).result() for number in range(5)], len(executor._threads))
+executor.shutdown()
+""")
+    assert done.stdout == "[1, 2, 4, 8, 16] 1\n"

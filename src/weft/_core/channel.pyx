@@ -7,6 +7,7 @@ Invariants, beside those of every source:
 - Who waits when the channel is closed is woken and dismissed.
 """
 
+from weft._core.scheduler cimport in_vain
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
 from weft._core.timers cimport seconds
@@ -93,13 +94,13 @@ cdef class Channel(Source):
     def send_nowait(self, item) -> None:
         """Hand `item` over, or raise WouldBlock."""
         if not self.offer(item):
-            get_scheduler().give_way()  # a task that asks again and again starves nobody
+            in_vain(get_scheduler())
             raise WouldBlock(f"nobody waits for an item of {self!r}, and there is no room")
 
     def receive_nowait(self):
         """Take the next item, or raise WouldBlock."""
         if not self.attempt():
-            get_scheduler().give_way()
+            in_vain(get_scheduler())
             raise WouldBlock(f"{self!r} is empty")
         return self.claim()
 

@@ -12,7 +12,7 @@ Rules:
 from weft._core.channel cimport Channel
 from weft._core.descriptors cimport number_of
 from weft._core.poller cimport READ, WRITE, Descriptor, is_ready
-from weft._core.scheduler cimport Scheduler
+from weft._core.scheduler cimport Scheduler, in_vain
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
 from weft._core.sync cimport Event
@@ -298,7 +298,7 @@ def select(*cases, timeout=None):
     if case is not None:
         return case.given, case.claim()
     if limit == 0:
-        scheduler.give_way()  # a task that asks again and again starves nobody
+        in_vain(scheduler)
         raise TimeoutError("none of the cases can happen now")
     try:
         for case in asked:

@@ -10,6 +10,7 @@ Invariants, beside those of every source:
 
 from heapq import heappop, heappush
 
+from weft._core.scheduler cimport in_vain
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
 from weft._core.sync cimport Lock
@@ -67,7 +68,7 @@ cdef class Store(Source):
         if self.attempt():
             return self.claim()
         if seconds == 0:
-            get_scheduler().give_way()  # a task that asks again and again starves nobody
+            in_vain(get_scheduler())
             raise Empty
         if not self.await_item(seconds):
             raise Empty
@@ -128,7 +129,7 @@ cdef class Queue(Store):
         if self.accept(item):
             return 1
         if seconds == 0:
-            get_scheduler().give_way()
+            in_vain(get_scheduler())
             return 0
         waiter = Waiter.__new__(Waiter)
         waiter.value = item

@@ -7,7 +7,7 @@ from weft._core.timers cimport TimerHeap
 from weft._core.waiting cimport Waiter, WaitQueue
 
 cdef enum:
-    TURN = 1024  # what a fiber may spend, in locks taken or quarters of a socket's call, before the others have their turn
+    TURN = 1024  # what a fiber may spend before the others have their turn: a lock is 1, a socket's call 4, a question in vain 64
 
 
 cdef class Scheduler:
@@ -62,3 +62,8 @@ cdef inline bint overdue(Scheduler scheduler, unsigned int cost) noexcept:
     """Before a call that need not wait: whether the fiber has made so many without a switch that the others must have their turn."""
     scheduler.spent += cost
     return scheduler.spent >= TURN
+
+
+cdef inline int in_vain(Scheduler scheduler) except -1:
+    """After a call that found nothing and was not to wait: a fiber that asks again and again starves nobody."""
+    return scheduler.give_way() if overdue(scheduler, 64) else 0
