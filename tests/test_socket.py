@@ -322,7 +322,7 @@ def test_many_descriptors_are_given_back() -> None:
     for _ in range(200):
         for sock in tcp():
             sock.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # fewer: other tests end what they had
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > before
 
 
