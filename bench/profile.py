@@ -14,7 +14,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from bench import echo, programs, tls
+from bench import echo, tls
 from bench.work import pin
 
 SECONDS = 3
@@ -55,7 +55,6 @@ def profile(peer: str, kib: int, connections: int, secret: bool) -> Counter[str]
 
 
 def main() -> None:
-    programs.c("echo")
     print(f"| CPython {platform.python_version()} | | all | " + " | ".join(PARTS) + " |")
     print("|---|---|" + "---:|" * (len(PARTS) + 1))
     cells = [(*cell, False) for cell in echo.CELLS] + [(*cell, True) for cell in tls.CELLS if cell[0] == 100]

@@ -111,15 +111,15 @@ def keep(docs: Path, kept: dict[str, Any]) -> None:
     path.write_text(json.dumps({**kept, "works": [{**each, "summary": summary(each["runs"])} for each in works]}) + "\n")
 
 
-def taken(kept: dict[str, Any], works: Works) -> str:
+def places(kept: dict[str, Any], works: Works) -> str:
     """When and where the figures were taken: the works of a day and a machine together."""
-    places: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for each in kept["works"]:
         if each["work"] in works:
-            titles = places.setdefault(f"{each['taken']['date']}, {each['taken']['system']}", [])
+            titles = found.setdefault(f"{each['taken']['date']}, {each['taken']['system']}", [])
             if works[each["work"]].title not in titles:
                 titles.append(works[each["work"]].title)
-    return "\n".join(f"- {place}: {'; '.join(titles)}." for place, titles in places.items())
+    return "\n".join(f"- {place}: {'; '.join(titles)}." for place, titles in found.items())
 
 
 def read(kept: dict[str, Any], works: Works) -> Figures:
@@ -143,7 +143,7 @@ def render(docs: Path, works: Works) -> None:
         machine = kept["machine"]
         parts.append(f"## Python {machine['python']}\n")
         parts.append(
-            ", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + ". Taken on\n\n" + taken(kept, works) + "\n"
+            ", ".join(f"{name} {version}" for name, version in machine["versions"].items()) + ". Taken on\n\n" + places(kept, works) + "\n"
         )
         for name, work in works.items():
             rows = [(row, line) for each, row, line in lines(found, works) if each == name]

@@ -6,17 +6,22 @@ from subprocess import CompletedProcess
 
 Run = Callable[..., CompletedProcess[str]]
 PATCH = "from weft import monkey\nmonkey.patch_all()\nimport os, signal, sys, threading, time, weft\n"
-
-
-def test_ctrl_c_ends_the_program_and_not_the_thread_that_happens_to_run(run_python: Run) -> None:
-    done = run_python(
-        PATCH
-        + """
+INTERRUPTED = (
+    PATCH
+    + """
 import subprocess
 killer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
 def busy():
     while not stop: pass
 stop = False
+"""
+)
+
+
+def test_ctrl_c_ends_the_program_and_not_the_thread_that_happens_to_run(run_python: Run) -> None:
+    done = run_python(
+        INTERRUPTED
+        + """
 thread = threading.Thread(target=busy)
 try:
     thread.start()
@@ -32,13 +37,8 @@ except KeyboardInterrupt:
 
 def test_ctrl_c_ends_a_program_that_takes_locks_and_never_waits(run_python: Run) -> None:
     done = run_python(
-        PATCH
+        INTERRUPTED
         + """
-import subprocess
-killer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
-def busy():
-    while not stop: pass
-stop = False
 weft.spawn(busy)
 lock = threading.Lock()
 try:

@@ -92,7 +92,6 @@ class Pool:
 
         As in ``multiprocessing``, the call is over when its callback has returned. What a callback raises is logged.
         """
-
         work = self._within(func)
 
         def call(*args: Any, **kwargs: Any) -> T:

@@ -1,4 +1,5 @@
 from libc.stdint cimport int64_t
+from weft._core.scheduler cimport Scheduler
 
 cdef extern from "socketobject.h":
     ctypedef struct weft_socket:
@@ -17,4 +18,4 @@ cdef inline weft_socket *head(object sock):
     return <weft_socket *><void *>sock
 
 
-cdef int be_fair() except -1
+cdef int be_fair(Scheduler scheduler) except -1

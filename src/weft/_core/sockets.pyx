@@ -83,20 +83,17 @@ cdef int block(object sock, int direction, double *deadline) except -1:
     return 0
 
 
-cdef int be_fair() except -1:
-    cdef Scheduler scheduler = get_scheduler()
+cdef int be_fair(Scheduler scheduler) except -1:
     return scheduler.pause() if overdue(scheduler, 4) else 0
 
 
-cdef inline Descriptor stream(object sock, int flags):
+cdef inline Descriptor stream(Scheduler scheduler, object sock, int flags):
     """What is known of `sock` if it is a TCP stream that is watched by edges, and read without special wishes: then `drained` holds."""
-    cdef Scheduler scheduler
     cdef Descriptor descriptor
     if flags or head(sock).sock_type != SOCK_STREAM:
         return None
     if head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
         return None
-    scheduler = get_scheduler()
     if not scheduler.poller.edge:
         return None
     descriptor = scheduler.poller.known(head(sock).sock_fd)
@@ -107,8 +104,9 @@ cdef inline Descriptor stream(object sock, int flags):
 
 cdef inline Descriptor begin(object sock, int flags, double *deadline):
     """Before a read: what is known of `sock` if it is a TCP stream; parks if that is drained."""
-    be_fair()
-    cdef Descriptor descriptor = stream(sock, flags)
+    cdef Scheduler scheduler = get_scheduler()
+    be_fair(scheduler)
+    cdef Descriptor descriptor = stream(scheduler, sock, flags)
     if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
         block(sock, READ, deadline)
     return descriptor
@@ -189,7 +187,7 @@ cdef object receive_bytes(object sock, Py_ssize_t size, int flags):
 cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int flags, double *deadline) except -1:
     """Write at most `size` bytes; parks while there is no room."""
     cdef Py_ssize_t count
-    be_fair()
+    be_fair(get_scheduler())
     while True:
         count = c_send(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
         if count >= 0:

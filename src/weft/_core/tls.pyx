@@ -157,7 +157,7 @@ cdef object tls_of(object sock):
     """The TLS object, or None in the clear; others have their turn first."""
     if not isinstance(sock, base):
         raise TypeError(f"a socket is needed, not {type(sock).__name__!r}")
-    be_fair()
+    be_fair(get_scheduler())
     return sock._sslobj
 
 
