@@ -151,3 +151,58 @@ print(again(100) - again(100))
 """
     )
     assert abs(int(done.stdout)) < 100
+
+
+def test_the_memory_of_a_burst_is_given_back_when_nobody_can_run(run_python: Run) -> None:
+    done = run_python(
+        SETUP
+        + """
+def burst(count):
+    weft.joinall([weft.spawn(len, "x") for _ in range(count)])
+    weft.sleep(0.1)
+    return sys.getallocatedblocks()
+
+burst(2_000)
+print(burst(20_000) - burst(2_000))
+"""
+    )
+    assert abs(int(done.stdout)) < 1_000
+
+
+def test_a_task_knows_nothing_of_the_one_whose_memory_it_has(run_python: Run) -> None:
+    done = run_python(
+        """
+import random, weakref, weft
+
+def work(number):
+    if number % 3 == 0:
+        weft.sleep(number % 5 * 0.0001)
+    if number % 7 == 0:
+        raise ValueError(number)
+    return number
+
+ended = []
+for burst in range(20):
+    numbers = random.Random(burst).sample(range(1_000), 500)
+    tasks = {number: weft.spawn(work, number) for number in numbers}
+    doomed = set(numbers[::11])
+    for number in doomed:
+        tasks[number].name = "doomed"
+        tasks[number].add_done_callback(ended.append)
+        tasks[number].cancel()
+    weft.joinall(tasks.values())
+    for number, task in tasks.items():
+        assert task.done() and task.cancelled() == (number in doomed), (number, task)
+        assert task.name == "doomed" or task.name.endswith("(work)"), task.name
+        if number not in doomed:
+            error = task.exception()
+            assert error.args == (number,) if number % 7 == 0 else task.result() == number
+    assert len(ended) == len(doomed)
+    remembered = [weakref.ref(task) for task in tasks.values()]
+    ended.clear()
+    del tasks, task
+    assert not any(reference() for reference in remembered)
+print("fine")
+"""
+    )
+    assert done.stdout == "fine\n"

@@ -1,30 +1,40 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, binding=True
 """The task that runs: who it is, and how it lets others run."""
 
-cimport cython
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from weft._core.greenlets cimport METH_FASTCALL, PyCFunction, PyCFunction_NewEx, PyMethodDef
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
+from weft._core.timers cimport length
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
 
-cdef object NOTHING = 0
+
+cdef PyObject *sleep_call(PyObject *module, PyObject *const *words, Py_ssize_t count) except NULL:
+    """``sleep`` as CPython calls it: a frame that lies under each task that sleeps, so little is alive in it."""
+    cdef double seconds = length(words, count)  # in another module, so that its variables do not lie here
+    if seconds == 0:
+        get_scheduler().pause()
+    else:
+        get_scheduler().park(None, seconds, "sleep")
+    Py_INCREF(None)
+    return <PyObject *>None
 
 
-@cython.binding(False)
-def sleep(seconds=0, /) -> None:
-    """Park the current task for `seconds`; 0 lets the others run first.
+cdef PyMethodDef sleep_definition
+sleep_definition.ml_name = "sleep"
+sleep_definition.ml_meth = <PyCFunction><void *>sleep_call
+sleep_definition.ml_flags = METH_FASTCALL
+sleep_definition.ml_doc = b"""sleep(seconds=0, /)
+--
 
-    Raises ValueError for a negative number, TypeError for what is not a number, as ``time.sleep`` does.
-    """
-    cdef double duration = 0 if seconds is NOTHING else seconds  # an int becomes a C double through a float object
-    cdef Scheduler scheduler = get_scheduler()
-    if duration == 0:
-        scheduler.pause()
-        return
-    if not duration > 0:
-        raise ValueError("sleep length must be non-negative" if duration < 0 else "Invalid value NaN (not a number)")
-    scheduler.park(None, duration, "sleep")
+Park the current task for `seconds`; 0 lets the others run first.
+
+Raises ValueError for a negative number, TypeError for what is not a number, as ``time.sleep`` does.
+"""
+sleep = PyCFunction_NewEx(&sleep_definition, NULL, __name__)
 
 
 def current_task():

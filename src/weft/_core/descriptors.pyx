@@ -5,9 +5,7 @@ from weft._core.poller cimport READ, WRITE, Descriptor
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport all_schedulers, get_scheduler
 from weft._core.timers cimport seconds
-
-import errno
-import os
+from weft._core.waiting cimport WaitQueue
 
 
 cdef int claim(int number, bint owned) except -1:
@@ -29,6 +27,14 @@ cdef int forget(int number) except -1:
     return 0
 
 
+cdef int loudly(Scheduler scheduler, WaitQueue queue, double timeout, object reason) except -1:
+    return scheduler.wait(queue, timeout, reason)
+
+
+ctypedef int (*wait_call)(Scheduler, WaitQueue, double, object) noexcept
+cdef wait_call wait_quietly = <wait_call><void *>loudly  # -1 with an error set: a try block would lie under each task that waits, 128 bytes
+
+
 cdef int wait_descriptor(Scheduler scheduler, Descriptor descriptor, int direction, double timeout) except -1:
     """Park until `descriptor` may be ready (1) or `timeout` seconds have passed (0). Raises OSError(EBADF) once it is closed."""
     cdef int woken
@@ -36,12 +42,10 @@ cdef int wait_descriptor(Scheduler scheduler, Descriptor descriptor, int directi
         scheduler.pause()
         return 1
     scheduler.poller.waiting += 1
-    try:
-        woken = scheduler.wait(descriptor.readers if direction == READ else descriptor.writers, timeout, descriptor)
-    finally:
-        scheduler.poller.waiting -= 1
-    if descriptor.closed:
-        raise OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: descriptor {descriptor.number} was closed while a task waited for it")
+    woken = wait_quietly(scheduler, descriptor.readers if direction == READ else descriptor.writers, timeout, descriptor)
+    scheduler.poller.waiting -= 1
+    if woken >= 0 and descriptor.closed:
+        descriptor.refuse()
     return woken
 
 

@@ -29,7 +29,10 @@ cdef extern from "Python.h":
         int ml_flags
         const char *ml_doc
     enum: METH_NOARGS, METH_FASTCALL, METH_KEYWORDS
+    ctypedef struct PyCFunctionObject:
+        void *vectorcall
     object PyCFunction_NewEx(PyMethodDef *definition, PyObject *owner, object module)
+    PyObject *PyCFunction_GET_SELF(PyObject *function)
 
 
 cdef inline PyObject *weft_switch(PyGreenlet *greenlet) noexcept:

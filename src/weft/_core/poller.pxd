@@ -17,6 +17,7 @@ cdef class Descriptor:
     cdef bint closed
     cdef WaitQueue readers
     cdef WaitQueue writers
+    cdef int refuse(self) except -1
 
 
 cdef class Poller:

@@ -14,7 +14,7 @@ Tried and dropped: the standard library's selectors as the fallback. They run Py
 somebody's park; a handler that waits then polls a second time ("concurrent poll() invocation").
 """
 
-from libc.errno cimport EEXIST, EINTR, ENOENT, EPERM, errno
+from libc.errno cimport EBADF, EEXIST, EINTR, ENOENT, EPERM, errno
 from libc.math cimport ceil
 from libc.stdint cimport uint32_t, uint64_t
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
@@ -57,6 +57,10 @@ cdef class Descriptor:
 
     def __repr__(self):
         return f"descriptor {self.number}"
+
+    cdef int refuse(self) except -1:
+        """Raise what who waits for it gets at its closing."""
+        raise OSError(EBADF, f"{os.strerror(EBADF)}: descriptor {self.number} was closed while a task waited for it")
 
 
 cdef class Poller:

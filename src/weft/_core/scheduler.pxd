@@ -1,23 +1,17 @@
 from cpython.object cimport PyObject
 from weft._core.fiber cimport Fiber
 from weft._core.greenlets cimport PyGreenlet
-from weft._core.poller cimport Poller
-from weft._core.runqueue cimport RunQueue
-from weft._core.timers cimport TimerHeap
 from weft._core.waiting cimport Waiter, WaitQueue
+from weft._core.watch cimport Watch
 
 cdef enum:
     TURN = 1024  # what a fiber may spend before the others have their turn: a lock is 1, a socket's call 4, a question in vain 64
 
 
-cdef class Scheduler:
+cdef class Scheduler(Watch):
     cdef void *state
     cdef object snapshot
-    cdef RunQueue ready
-    cdef TimerHeap timers
-    cdef Poller poller
     cdef Fiber current
-    cdef readonly Fiber main
     cdef Fiber starting
     cdef Fiber following
     cdef Waiter spare
@@ -31,8 +25,6 @@ cdef class Scheduler:
     cdef unsigned long started
     cdef unsigned int spent
     cdef int forking
-    cdef bint listens
-    cdef bint on_main_thread
     cdef readonly bint forked
     cdef int adopt(self, Fiber fiber) except -1
     cdef void release(self, Fiber fiber) noexcept
@@ -40,22 +32,22 @@ cdef class Scheduler:
     cdef int pause(self) except -1
     cdef int give_way(self) except -1
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1
+    cdef Waiter take_waiter(self, WaitQueue queue)
+    cdef void keep_waiter(self, Waiter waiter) noexcept
     cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1
     cdef int deliver(self, Fiber fiber, Waiter waiter) except -1
     cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1
     cdef int leave(self, Fiber fiber) noexcept
     cdef int choose(self) noexcept
     cdef PyGreenlet *where(self, Fiber fiber) noexcept
-    cdef int look(self, bint block) noexcept
-    cdef int poll(self, bint block) except -1
-    cdef int jump(self, double when) except -1
-    cdef int listen(self) except -1
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept
     cdef void close(self) noexcept
+    cdef bint tidy(self) except -1
     cdef int end_workers(self, list workers) except -1
     cdef int retire(self) except -1
-    cdef int serve(self) except -1
+    cdef void begin(self, PyGreenlet *worker) noexcept
+    cdef int conclude(self) except -1
 
 
 cdef inline bint overdue(Scheduler scheduler, unsigned int cost) noexcept:

@@ -2,12 +2,10 @@ from typing import final
 
 from greenlet import greenlet
 
-from weft._core.fiber import Fiber
+from weft._core.watch import Watch
 
 @final
-class Scheduler:
-    @property
-    def main(self) -> Fiber: ...
+class Scheduler(Watch):
     @property
     def forked(self) -> bool: ...
     def launch(self) -> None: ...

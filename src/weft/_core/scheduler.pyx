@@ -29,8 +29,9 @@ from libc.math cimport INFINITY
 from weft._core.fiber cimport ENDED, NEW, PARKED, READY, RUNNING, Fiber
 from weft._core.greenlets cimport (
     METH_NOARGS,
-    PyCFunction,
+    PyCFunction_GET_SELF,
     PyCFunction_NewEx,
+    PyCFunctionObject,
     PyGreenlet,
     PyGreenlet_GetCurrent,
     PyGreenlet_Import,
@@ -44,13 +45,11 @@ from weft._core.greenlets cimport (
     weft_current_greenlet,
     weft_switch,
 )
-from weft._core.hooks cimport find_deadlock, main_type, others_run, set_loop
-from weft._core.poller cimport Poller, make_poller
-from weft._core.runqueue cimport RunQueue
-from weft._core.timers cimport TimerHeap, advance, is_virtual, monotonic, patience, real_monotonic
+from weft._core cimport shells
+from weft._core.hooks cimport main_type, set_loop
+from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
-
-import _signal
+from weft._core.watch cimport Watch
 
 from weft._core.errors import Cancelled
 
@@ -64,7 +63,6 @@ cdef extern from "thread.h":
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
-    void PyErr_SetObject(PyObject *kind, PyObject *error)
     void PyObject_GC_UnTrack(PyObject *o)
     Py_ssize_t Py_REFCNT(object o)
 
@@ -73,15 +71,21 @@ PyGreenlet_Import()
 cdef enum:
     FAIR = 64  # switches between two looks at the poller, so that a run queue that never empties starves nobody
     STEP = 8192  # bytes: every other worker begins so much further down, and two that alternate copy one stack instead of two
-    IDLE = 1024  # workers kept for the next tasks when nobody can run, 16 KiB of address space and about 6 KB of memory each
-    SLICE = 64  # workers too many that are ended between two looks at the poller
+    IDLE = 1024  # workers kept for the next tasks when nobody can run, 16 KiB of address space and about 6 KB of memory each; and shells, 256 bytes each
+    SLICE = 64  # of those too many, how many are ended between two looks at the poller
 
 
-cdef PyObject *work(PyObject *scheduler, PyObject *_) except NULL:
-    """A worker's body as CPython calls it: the fewest frames of C lie under a task, because greenlet copies them at every switch."""
-    (<Scheduler>scheduler).serve()
-    Py_INCREF(None)
-    return <PyObject *>None
+cdef PyObject *work(PyObject *body, PyObject *const *words, size_t count, PyObject *names) except NULL:
+    """A worker's body: run a fiber, take the next, again; until the greenlet is ended.
+
+    CPython calls it straight from greenlet (it is a vectorcall), and under a task lie but its frame and that of the fiber's ``run``, each with one
+    variable that is alive across the call: greenlet copies what lies there at every switch.
+    """
+    cdef Scheduler scheduler = <Scheduler>PyCFunction_GET_SELF(body)
+    scheduler.begin(weft_current_greenlet())
+    while True:
+        scheduler.current.run()
+        scheduler.conclude()
 
 
 cdef int attend(void *scheduler) except -1:
@@ -98,18 +102,14 @@ cdef PyObject *enter(void *worker) noexcept:
 
 cdef PyMethodDef work_definition
 work_definition.ml_name = "work"
-work_definition.ml_meth = <PyCFunction><void *>work
 work_definition.ml_flags = METH_NOARGS
 
 
 @cython.final
-cdef class Scheduler:
-    """The run queue, the timers, the poller and the workers of one OS thread."""
+cdef class Scheduler(Watch):
+    """The fibers and the workers of one OS thread."""
 
     def __cinit__(self):
-        self.ready = RunQueue()
-        self.timers = TimerHeap()
-        self.poller = make_poller()
         self.idle = []
         self.errands = []
 
@@ -226,19 +226,28 @@ cdef class Scheduler:
 
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1:
         """Stand in `queue` until woken (1) or until `timeout` seconds have passed (0)."""
+        cdef Waiter waiter = self.take_waiter(queue)
+        cdef int outcome = self.park(waiter, timeout, reason)
+        if Py_REFCNT(waiter) == 1:
+            self.keep_waiter(waiter)
+        return outcome
+
+    cdef Waiter take_waiter(self, WaitQueue queue):
+        """A waiter that stands in `queue`."""
         cdef Waiter waiter = self.spare
-        cdef int outcome
         if waiter is None:
             waiter = Waiter.__new__(Waiter)
         else:
             self.spare = None
         queue.join(waiter)
-        outcome = self.park(waiter, timeout, reason)
-        if outcome == 1 and Py_REFCNT(waiter) == 1 and waiter.value is None:  # nobody else knows it: as good as a new one
+        return waiter
+
+    cdef void keep_waiter(self, Waiter waiter) noexcept:
+        """Nobody else knows `waiter` any more: if it was woken, and not given up, it is as good as a new one."""
+        if waiter.woken and waiter.value is None:
             waiter.woken = waiter.dismissed = False
             waiter.fiber = None
             self.spare = waiter
-        return outcome
 
     cdef int pause(self) except -1:
         """Let everybody else who can run do so first."""
@@ -322,15 +331,6 @@ cdef class Scheduler:
             if self.look(True) < 0:
                 return -1
 
-    cdef int look(self, bint block) noexcept:
-        """``poll``, with an error set instead of raised."""
-        try:
-            return self.poll(block)
-        except BaseException as error:
-            kind = type(error)
-            PyErr_SetObject(<PyObject *>kind, <PyObject *>error)
-            return -1
-
     cdef PyObject *switch(self) noexcept:
         """Give the thread to ``following``; a new fiber gets an idle worker, or the launcher makes one. NULL with an error set.
 
@@ -352,38 +352,41 @@ cdef class Scheduler:
         worker = self.idle.pop()
         return <PyGreenlet *><PyObject *>worker
 
-    cdef int serve(self) except -1:
-        """The body of a worker: run a fiber, take the next, again."""
-        cdef PyObject *outcome
-        cdef PyGreenlet *me = PyGreenlet_GetCurrent()  # a worker holds itself
-        while True:
-            self.current, self.starting = self.starting, None
-            while True:
-                self.current.state = RUNNING
-                self.current.worker = me
-                self.current.run()
-                self.release(self.current)
-                if self.forked and self.current is self.main:
-                    import weft._core.schedulers
+    cdef void begin(self, PyGreenlet *worker) noexcept:
+        """``starting`` is the fiber that runs, on `worker`, which holds itself."""
+        self.current, self.starting = self.starting, None
+        self.current.state = RUNNING
+        self.current.worker = worker
 
-                    weft._core.schedulers.end_process()
-                if self.choose() < 0:
-                    Py_XDECREF(<PyObject *>me)
-                    return -1
-                if self.following.state != NEW:
-                    break
-                self.current, self.following = self.following, None
-            self.idle.append(<object><PyObject *>me)
+    cdef int conclude(self) except -1:
+        """The current fiber has ended: the next new one begins on its worker; with none, the worker waits for one."""
+        cdef PyGreenlet *worker = self.current.worker
+        cdef PyObject *outcome
+        self.release(self.current)
+        if self.forked and self.current is self.main:
+            import weft._core.schedulers
+
+            weft._core.schedulers.end_process()
+        if self.choose() < 0:
+            Py_XDECREF(<PyObject *>worker)
+            return -1
+        if self.following.state == NEW:
+            self.starting, self.following = self.following, None
+        else:
+            self.idle.append(<object><PyObject *>worker)
             outcome = self.switch()
             if outcome == NULL:
-                Py_XDECREF(<PyObject *>me)
+                Py_XDECREF(<PyObject *>worker)
                 return -1
             Py_XDECREF(outcome)
+        self.begin(worker)
+        return 0
 
     def launch(self):
         """The body of the launcher."""
         weft_reset_recursion()
         body = PyCFunction_NewEx(&work_definition, <PyObject *>self, None)
+        (<PyCFunctionObject *><PyObject *>body).vectorcall = <void *>work
         checked(weft_switch(<PyGreenlet *><PyObject *>self.creator))
         while True:
             if self.starting is not None:
@@ -396,74 +399,6 @@ cdef class Scheduler:
                 if self.following is None and self.choose() < 0:
                     raise_error()
                 checked(self.switch())
-
-    cdef int poll(self, bint block) except -1:
-        """Fire the timers that are due and ask the poller; with `block`, wait until something can happen."""
-        cdef double first, timeout = 0
-        cdef int outcome = 0
-        if block and len(self.idle) > IDLE:
-            self.end_workers(self.idle[:SLICE])
-            del self.idle[:SLICE]
-        elif block:
-            first = self.timers.first()
-            if first == INFINITY:
-                if self.poller.waiting == 0 and self.on_main_thread:
-                    error = find_deadlock(self)
-                    if error is not None and self.ready.head == NULL:
-                        self.main.interrupt(error)
-                        return 0
-                timeout = -1
-            else:
-                timeout = max(first - monotonic(), 0)
-        if timeout != 0:
-            if self.on_main_thread and not self.listens:
-                self.listen()
-                self.main.signalled = True  # one that came before it could ring
-                self.main.resume()
-            self.ready.asleep = True
-            if self.ready.head != NULL:  # pushed by another thread before it was told to ring
-                self.ready.asleep = False
-                timeout = 0
-        try:
-            if timeout > 0 and is_virtual():
-                outcome = self.jump(first)
-            else:
-                outcome = self.poller.poll(timeout)
-        finally:
-            self.ready.asleep = False
-        if outcome == 2 and not self.ready.drain():
-            outcome = 0
-        if outcome and self.on_main_thread:
-            self.main.signalled = True
-            self.main.resume()
-        if self.timers.size:
-            self.timers.fire_due(monotonic())
-        return 0
-
-    cdef int jump(self, double when) except -1:
-        """Move the virtual clock to `when`, unless a descriptor or another thread has something to say first; returns what the poller does."""
-        cdef int outcome
-        cdef double now = real_monotonic()
-        cdef double end = now + (patience() if self.poller.waiting or others_run() else 0)
-        while True:
-            outcome = self.poller.poll(max(end - now, 0))
-            if outcome or self.ready.head != NULL:
-                return outcome
-            now = real_monotonic()
-            if now >= end:
-                advance(when)
-                return 0
-
-    cdef int listen(self) except -1:
-        """Let signals ring the door, unless somebody else listens."""
-        self.listens = True
-        try:
-            before = _signal.set_wakeup_fd(self.ready.outer, warn_on_full_buffer=False)
-            if before != -1:
-                _signal.set_wakeup_fd(before)
-        except ValueError:  # not the main interpreter
-            pass
-        return 0
 
     def start(self, bint on_main_thread, base):
         """Make what belongs to the thread: the door, the main fiber, and the launcher at the greenlet `base`."""
@@ -487,6 +422,17 @@ cdef class Scheduler:
         self.ready.close()
         self.poller.close()
         self.ring = None
+
+    cdef bint tidy(self) except -1:
+        """Nobody can run: end a few of the workers that are too many, or give back of the memory of ended fibers; whether there was any."""
+        if len(self.idle) > IDLE:
+            self.end_workers(self.idle[:SLICE])
+            del self.idle[:SLICE]
+        elif shells.kept > IDLE:
+            shells.give_back(SLICE)
+        else:
+            return False
+        return True
 
     cdef int end_workers(self, list workers) except -1:
         """End greenlets that run no fiber."""

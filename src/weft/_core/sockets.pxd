@@ -1,21 +1,3 @@
-from libc.stdint cimport int64_t
 from weft._core.scheduler cimport Scheduler
-
-cdef extern from "socketobject.h":
-    ctypedef struct weft_socket:
-        int sock_fd
-        int sock_family
-        int sock_type
-        int64_t sock_timeout
-
-cdef extern from "<sys/socket.h>" nogil:
-    ssize_t c_recv "recv"(int number, void *buffer, size_t size, int flags)
-    ssize_t c_send "send"(int number, const void *buffer, size_t size, int flags)
-    enum: MSG_DONTWAIT, AF_INET, AF_INET6, SOCK_STREAM
-
-
-cdef inline weft_socket *head(object sock):
-    return <weft_socket *><void *>sock
-
 
 cdef int be_fair(Scheduler scheduler) except -1

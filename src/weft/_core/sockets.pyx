@@ -13,21 +13,20 @@ Rules:
   on one that was handed to it (others may share it), accept looks with poll(2) first.
 - A peer that always has something to say, or always room, starves nobody: now and then a call gives way before it begins.
 - Calls that are rare go to the interpreter's own method, with the timeout taken for zero while it runs.
-
-Tried and dropped: recvmsg into an object of the size that came last, with the scratch buffer behind it (10 KiB: 0.99 to 1.00 of the time).
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
+from weft._core.attempts cimport attempt, attempt_bytes, fail, remaining, stream, time_out
 from weft._core.descriptors cimport claim, forget, wait_descriptor
 from weft._core.poller cimport READ, WRITE, Descriptor, readable
 from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
+from weft._core.socketobject cimport AF_INET, AF_INET6, MSG_DONTWAIT, SOCK_STREAM, c_send, head, weft_socket
 from weft._core.timers cimport monotonic
 
 import _socket
@@ -38,68 +37,23 @@ cdef extern from "<sys/ioctl.h>" nogil:
     enum: FIONBIO
 
 cdef extern from *:
-    """
-    static int weft_resize_bytes(PyObject **bytes, Py_ssize_t size) { return _PyBytes_Resize(bytes, size); }
-    static PyObject *weft_new_bytes(Py_ssize_t size) { return PyBytes_FromStringAndSize(NULL, size); }
-    """
-    PyObject *weft_new_bytes(Py_ssize_t size) except NULL
-    int weft_resize_bytes(PyObject **data, Py_ssize_t size) except -1
-
-cdef extern from *:
     ctypedef class _socket.socket [object weft_socket, check_size ignore]:
         pass
 
-cdef enum:
-    SCRATCH = 65536
-    LARGE = 32768
-cdef char scratch[SCRATCH]  # filled and copied from in one step under the interpreter's lock: cheaper than a large object made too large and cut
 cdef object base = _socket.socket
-cdef object timed_out = TimeoutError
-
-
-cdef int fail() except -1:
-    """Raise the OSError of errno."""
-    cdef int number = errno
-    raise OSError(number, os.strerror(number))
 
 
 cdef int block(object sock, int direction, double *deadline) except -1:
     """Park until `sock` may be ready. `deadline` is 0 before the first wait of the call; raises what the standard library raises."""
-    cdef Scheduler scheduler
-    cdef int64_t timeout = head(sock).sock_timeout
-    cdef double left = -1
-    if timeout == 0:
-        get_scheduler().give_way()  # a task that asks again and again starves nobody
-        raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
-    if timeout > 0:
-        if deadline[0] == 0:
-            deadline[0] = monotonic() + timeout * 1e-9
-        left = deadline[0] - monotonic()
-        if left <= 0:
-            raise timed_out("timed out")
-    scheduler = get_scheduler()
+    cdef double left = remaining(sock, deadline)
+    cdef Scheduler scheduler = get_scheduler()
     if not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left):
-        raise timed_out("timed out")
+        time_out()
     return 0
 
 
 cdef int be_fair(Scheduler scheduler) except -1:
     return scheduler.pause() if overdue(scheduler, 4) else 0
-
-
-cdef inline Descriptor stream(Scheduler scheduler, object sock, int flags):
-    """What is known of `sock` if it is a TCP stream that is watched by edges, and read without special wishes: then `drained` holds."""
-    cdef Descriptor descriptor
-    if flags or head(sock).sock_type != SOCK_STREAM:
-        return None
-    if head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
-        return None
-    if not scheduler.poller.edge:
-        return None
-    descriptor = scheduler.poller.known(head(sock).sock_fd)
-    if descriptor is None or not descriptor.registered or not descriptor.owned or descriptor.hung_up:
-        return None
-    return descriptor
 
 
 cdef inline Descriptor begin(object sock, int flags, double *deadline):
@@ -110,25 +64,6 @@ cdef inline Descriptor begin(object sock, int flags, double *deadline):
     if descriptor is not None and descriptor.drained and head(sock).sock_timeout != 0:
         block(sock, READ, deadline)
     return descriptor
-
-
-cdef Py_ssize_t attempt(object sock, Descriptor descriptor, char *buffer, Py_ssize_t size, int flags) except -2:
-    """Read at most `size` bytes now; -1 if there are none yet."""
-    cdef Py_ssize_t count
-    while True:
-        count = c_recv(head(sock).sock_fd, buffer, size, flags | MSG_DONTWAIT)
-        if count >= 0:
-            if descriptor is not None:
-                descriptor.expected = count
-                if 0 < count < size and not descriptor.hung_up:
-                    descriptor.drained = True
-            return count
-        if errno == EINTR:
-            PyErr_CheckSignals()
-        elif errno == EAGAIN and not flags & MSG_DONTWAIT:
-            return -1
-        else:
-            fail()
 
 
 cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) except -1:
@@ -147,40 +82,16 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
 
 
 cdef object receive_bytes(object sock, Py_ssize_t size, int flags):
-    """``receive`` into a new object. Nothing is allocated while it waits, and no more than what probably comes.
-
-    What came last tells: little goes by way of the scratch buffer, much straight into an object that is not much larger.
-    """
+    """``receive`` into a new object. Nothing is allocated while it waits."""
     cdef double deadline = 0
-    cdef Py_ssize_t count, room
-    cdef bint much
-    cdef PyObject *data
     cdef Descriptor descriptor
     if size == 0:
         return b""
     descriptor = begin(sock, flags, &deadline)
     while True:
-        much = descriptor is not None and descriptor.expected >= LARGE
-        if much:
-            room = min(size, 4 * descriptor.expected)
-        elif not flags and head(sock).sock_type == SOCK_STREAM:
-            room = min(size, SCRATCH)
-        else:
-            room = size
-        if room <= SCRATCH and not much:
-            count = attempt(sock, descriptor, scratch, room, flags)
-            if count >= 0:
-                return PyBytes_FromStringAndSize(scratch, count)
-        else:
-            data = weft_new_bytes(room)
-            try:
-                count = attempt(sock, descriptor, PyBytes_AS_STRING(<object>data), room, flags)
-                if count >= 0:
-                    if count != room:
-                        weft_resize_bytes(&data, count)
-                    return <object>data
-            finally:
-                Py_XDECREF(data)
+        data = attempt_bytes(sock, descriptor, size, flags)
+        if data is not None:
+            return data
         block(sock, READ, &deadline)
 
 
@@ -286,7 +197,7 @@ cdef class SocketCalls(socket):
                 if sent >= view.len:
                     return None
                 if head(self).sock_timeout > 0 and monotonic() >= deadline:
-                    raise timed_out("timed out")
+                    time_out()
         finally:
             PyBuffer_Release(&view)
 
@@ -329,7 +240,7 @@ cdef class SocketCalls(socket):
         cdef int error = establish(self, address)
         if error:
             if error == EAGAIN and head(self).sock_timeout > 0:
-                raise timed_out("timed out")
+                time_out()
             raise OSError(error, os.strerror(error))
 
     def connect_ex(self, address, /):
@@ -381,7 +292,7 @@ cdef int establish(object sock, object address) except -1:
                 if deadline == 0:
                     deadline = monotonic() + timeout * 1e-9
                 if monotonic() + pause > deadline:
-                    raise timed_out("timed out")
+                    time_out()
             get_scheduler().park(None, pause, "room in a listener's backlog")
             pause = min(pause * 2, 0.05)
             continue

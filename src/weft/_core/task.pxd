@@ -1,3 +1,4 @@
+from cpython.object cimport PyObject
 from weft._core.fiber cimport Fiber
 from weft._core.waiting cimport WaitQueue
 
@@ -14,6 +15,8 @@ cdef class Task(Fiber):
     cdef list callbacks
     cdef WaitQueue joiners
     cdef object __weakref__
+    cdef bint enter(self) except -1
+    cdef int conclude(self, PyObject *value) except -1
     cdef int fail(self) except -1
     cdef int ask(self) except -1
     cdef int finish(self) except -1

@@ -29,6 +29,7 @@ from weft._core.greenlets cimport (
 )
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
+from weft._core.shells cimport keep_shells
 from weft._core.timers cimport monotonic, seconds
 from weft._core.waiting cimport WaitQueue
 
@@ -129,18 +130,28 @@ cdef class Task(Fiber):
         return f"<Task {self.name!r} {state}>"
 
     cdef int run(self) except -1:
-        """Call the function; no try block lies under it, because greenlet copies this stack at every switch."""
-        cdef PyObject *value
+        """Call the function. This frame lies under the task, so only `self` is alive in it across the call."""
+        cdef PyObject *value = NULL
+        if self.enter():
+            value = PyObject_Call(<PyObject *>self.fn, <PyObject *>self.args, NULL if self.kwargs is None else <PyObject *>self.kwargs)
+        return self.conclude(value)
+
+    cdef bint enter(self) except -1:
+        """Enter the task's own context; False, with Cancelled set, if it was cancelled before it began."""
         if self.cancelling:
             if self.slot >= 0:  # before its time, by another thread or with somebody to be told
                 get_scheduler().timers.remove(self)
-            value = NULL
+            self.context = None
             PyErr_SetNone(Cancelled)
-        else:
-            self.context = PyContext_Copy(self.context)
-            PyObject_GC_UnTrack(<PyObject *>self.context)  # the task holds it until its end, as the registry holds the task
-            PyContext_Enter(self.context)
-            value = PyObject_Call(<PyObject *>self.fn, <PyObject *>self.args, NULL if self.kwargs is None else <PyObject *>self.kwargs)
+            return False
+        self.context = PyContext_Copy(self.context)
+        PyObject_GC_UnTrack(<PyObject *>self.context)  # the task holds it until its end, as the registry holds the task
+        PyContext_Enter(self.context)
+        return True
+
+    cdef int conclude(self, PyObject *value) except -1:
+        """The function has returned `value`, a new reference, or left an error (NULL)."""
+        if self.context is not None:
             PyObject_GC_Track(<PyObject *>self.context)
             if PyContext_Exit(self.context) < 0:
                 Py_XDECREF(value)
@@ -464,4 +475,5 @@ def make_main():
     return task
 
 
+keep_shells(Task)
 set_main_type(make_main)

@@ -15,6 +15,7 @@ nearly every timeout, sits in the bottom row and leaves it at once.
 
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport INFINITY
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
@@ -22,6 +23,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 cdef double virtual_now = -1  # negative: the clock is the real one
 cdef double grace = 0
+cdef object NOTHING = 0
 
 
 cdef double monotonic() noexcept nogil:
@@ -75,6 +77,19 @@ cdef double seconds(object timeout) except? -2:
     if value != value:
         raise ValueError("Invalid value NaN (not a number)")
     return value if value > 0 else 0
+
+
+cdef double length(PyObject *const *words, Py_ssize_t count) except -1:
+    """The seconds of a sleep, from the arguments of its call: none is 0."""
+    cdef double seconds
+    if count == 0 or count == 1 and words[0] == <PyObject *>NOTHING:
+        return 0
+    if count > 1:
+        raise TypeError(f"sleep() takes at most 1 positional argument ({count} given)")
+    seconds = <object>words[0]  # an int becomes a C double through a float object
+    if not seconds >= 0:
+        raise ValueError("sleep length must be non-negative" if seconds < 0 else "Invalid value NaN (not a number)")
+    return seconds
 
 
 cdef class Timer:

@@ -21,7 +21,8 @@ from weft._core.descriptors cimport wait_descriptor
 from weft._core.poller cimport READ, WRITE, Descriptor, readable
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
-from weft._core.sockets cimport be_fair, head
+from weft._core.socketobject cimport head
+from weft._core.sockets cimport be_fair
 from weft._core.timers cimport monotonic
 
 import _socket

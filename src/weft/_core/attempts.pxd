@@ -1,0 +1,9 @@
+from weft._core.poller cimport Descriptor
+from weft._core.scheduler cimport Scheduler
+
+cdef int fail() except -1
+cdef int time_out() except -1
+cdef double remaining(object sock, double *deadline) except -2
+cdef Descriptor stream(Scheduler scheduler, object sock, int flags)
+cdef Py_ssize_t attempt(object sock, Descriptor descriptor, char *buffer, Py_ssize_t size, int flags) except -2
+cdef object attempt_bytes(object sock, Descriptor descriptor, Py_ssize_t size, int flags)

@@ -1,0 +1,108 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What lets a fiber go on: the timers, the descriptors, other threads and signals, and the watch that is kept over them.
+
+Invariants:
+- Only the thread that the watch belongs to touches anything here but ``ready``, which is the door for everybody else.
+- Before the thread falls asleep, ``ready`` is told to ring; whoever pushed before that is seen, and nobody sleeps.
+- A signal wakes the main fiber, which runs the handlers: nothing here does.
+- With a virtual clock time jumps to the next deadline when nobody can run, after descriptors and threads had their say.
+"""
+
+from cpython.object cimport PyObject
+from libc.math cimport INFINITY
+from weft._core.hooks cimport find_deadlock, others_run
+from weft._core.poller cimport make_poller
+from weft._core.runqueue cimport RunQueue
+from weft._core.timers cimport TimerHeap, advance, is_virtual, monotonic, patience, real_monotonic
+
+import _signal
+
+cdef extern from "Python.h":
+    void PyErr_SetObject(PyObject *kind, PyObject *error)
+
+
+cdef class Watch:
+    """The run queue, the timers and the poller of one OS thread. Its scheduler extends it."""
+
+    def __cinit__(self):
+        self.ready = RunQueue()
+        self.timers = TimerHeap()
+        self.poller = make_poller()
+
+    cdef bint tidy(self) except -1:
+        """Nobody can run: do something that had time until then. Whether there was anything."""
+        return False
+
+    cdef int look(self, bint block) noexcept:
+        """``poll``, with an error set instead of raised."""
+        try:
+            return self.poll(block)
+        except BaseException as error:
+            kind = type(error)
+            PyErr_SetObject(<PyObject *>kind, <PyObject *>error)
+            return -1
+
+    cdef int poll(self, bint block) except -1:
+        """Fire the timers that are due and ask the poller; with `block`, wait until something can happen."""
+        cdef double first, timeout = 0
+        cdef int outcome = 0
+        if block and not self.tidy():
+            first = self.timers.first()
+            if first == INFINITY:
+                if self.poller.waiting == 0 and self.on_main_thread:
+                    error = find_deadlock(self)
+                    if error is not None and self.ready.head == NULL:
+                        self.main.interrupt(error)
+                        return 0
+                timeout = -1
+            else:
+                timeout = max(first - monotonic(), 0)
+        if timeout != 0:
+            if self.on_main_thread and not self.listens:
+                self.listen()
+                self.main.signalled = True  # one that came before it could ring
+                self.main.resume()
+            self.ready.asleep = True
+            if self.ready.head != NULL:  # pushed by another thread before it was told to ring
+                self.ready.asleep = False
+                timeout = 0
+        try:
+            if timeout > 0 and is_virtual():
+                outcome = self.jump(first)
+            else:
+                outcome = self.poller.poll(timeout)
+        finally:
+            self.ready.asleep = False
+        if outcome == 2 and not self.ready.drain():
+            outcome = 0
+        if outcome and self.on_main_thread:
+            self.main.signalled = True
+            self.main.resume()
+        if self.timers.size:
+            self.timers.fire_due(monotonic())
+        return 0
+
+    cdef int jump(self, double when) except -1:
+        """Move the virtual clock to `when`, unless a descriptor or another thread has something to say first; returns what the poller does."""
+        cdef int outcome
+        cdef double now = real_monotonic()
+        cdef double end = now + (patience() if self.poller.waiting or others_run() else 0)
+        while True:
+            outcome = self.poller.poll(max(end - now, 0))
+            if outcome or self.ready.head != NULL:
+                return outcome
+            now = real_monotonic()
+            if now >= end:
+                advance(when)
+                return 0
+
+    cdef int listen(self) except -1:
+        """Let signals ring the door, unless somebody else listens."""
+        self.listens = True
+        try:
+            before = _signal.set_wakeup_fd(self.ready.outer, warn_on_full_buffer=False)
+            if before != -1:
+                _signal.set_wakeup_fd(before)
+        except ValueError:  # not the main interpreter
+            pass
+        return 0
