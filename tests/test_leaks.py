@@ -79,6 +79,8 @@ def closed_under_a_reader():
 def waited():
     with condition:
         condition.wait(1e-6)
+
+weft.joinall([weft.spawn(len, "x") for _ in range(2_000)])  # from here on as much memory of ended tasks is kept as ever is
 """
 
 OPERATIONS = [
@@ -115,8 +117,8 @@ def test_nothing_is_left_behind(run_python: Run, operation: str) -> None:
 def again(count):
     for _ in range(count):
         {operation}
-    weft.sleep(0.001)
     gc.collect()
+    weft.sleep(0.001)
     return sys.getallocatedblocks()
 
 again(100)
