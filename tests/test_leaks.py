@@ -155,6 +155,32 @@ print(again(100) - again(100))
     assert abs(int(done.stdout)) < 100
 
 
+def test_a_cycle_through_the_main_task_of_a_thread_is_collected(run_python: Run) -> None:
+    done = run_python(
+        """
+import gc, threading, weakref, weft
+
+class Held:
+    pass
+
+def thread():
+    task, held = weft.current_task(), Held()
+    left.append(weakref.ref(held))
+    task.add_done_callback(lambda _, cycle=(task, held): None)
+
+weft.joinall([weft.spawn(len, "x") for _ in range(100)])
+left = []
+for _ in range(3):
+    runner = threading.Thread(target=thread)
+    runner.start()
+    runner.join()
+gc.collect()
+print([reference() for reference in left])
+"""
+    )
+    assert done.stdout == "[None, None, None]\n"
+
+
 def test_the_memory_of_a_burst_is_given_back_when_nobody_can_run(run_python: Run) -> None:
     done = run_python(
         SETUP

@@ -6,7 +6,7 @@ from cpython.ref cimport Py_INCREF
 from weft._core.greenlets cimport METH_FASTCALL, PyCFunction, PyCFunction_NewEx, PyMethodDef
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
-from weft._core.timers cimport length
+from weft._core.timers cimport sleep_length
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
@@ -14,7 +14,7 @@ cdef extern from "Python.h":
 
 cdef PyObject *sleep_call(PyObject *module, PyObject *const *words, Py_ssize_t count) except NULL:
     """``sleep`` as CPython calls it: a frame that lies under each task that sleeps, so little is alive in it."""
-    cdef double seconds = length(words, count)  # in another module, so that its variables do not lie here
+    cdef double seconds = sleep_length(words, count)  # in another module, so that its variables do not lie here
     if seconds == 0:
         get_scheduler().pause()
     else:

@@ -27,12 +27,12 @@ cdef int forget(int number) except -1:
     return 0
 
 
-cdef int loudly(Scheduler scheduler, WaitQueue queue, double timeout, object reason) except -1:
+cdef int wait_in_line(Scheduler scheduler, WaitQueue queue, double timeout, object reason) except -1:
     return scheduler.wait(queue, timeout, reason)
 
 
 ctypedef int (*wait_call)(Scheduler, WaitQueue, double, object) noexcept
-cdef wait_call wait_quietly = <wait_call><void *>loudly  # -1 with an error set: a try block would lie under each task that waits, 128 bytes
+cdef wait_call wait_quietly = <wait_call><void *>wait_in_line  # -1 with an error set: a try block would lie under each task that waits, 128 bytes
 
 
 cdef int wait_descriptor(Scheduler scheduler, Descriptor descriptor, int direction, double timeout) except -1:

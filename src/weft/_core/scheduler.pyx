@@ -354,9 +354,9 @@ cdef class Scheduler(Watch):
 
     cdef void begin(self, PyGreenlet *worker) noexcept:
         """``starting`` is the fiber that runs, on `worker`, which holds itself."""
+        self.starting.state = RUNNING
+        self.starting.worker = worker
         self.current, self.starting = self.starting, None
-        self.current.state = RUNNING
-        self.current.worker = worker
 
     cdef int conclude(self) except -1:
         """The current fiber has ended: the next new one begins on its worker; with none, the worker waits for one."""

@@ -23,27 +23,43 @@ cdef extern from "Python.h":
         void (*tp_free)(void *) noexcept
     PyObject *PyType_GenericAlloc(PyTypeObject *kind, Py_ssize_t items)
     PyObject *PyObject_Init(PyObject *memory, PyTypeObject *kind)
+    PyTypeObject *Py_TYPE(PyObject *memory)
+    void PyObject_GC_UnTrack(PyObject *memory)
     void PyObject_GC_Del(void *memory)
 
+cdef PyTypeObject *owner = NULL  # whose objects leave shells
 cdef void *shells = NULL
+cdef bint reused = not sys.flags.dev_mode
+
+
+cdef void *pop() noexcept:
+    """A shell, or NULL."""
+    global shells, kept
+    cdef void *memory = shells
+    if memory != NULL:
+        shells = (<void **>memory)[0]
+        kept -= 1
+    return memory
 
 
 cdef PyObject *put_on(PyTypeObject *kind, Py_ssize_t items) noexcept:
-    """A new object, in a shell if there is one."""
-    global shells, kept
-    cdef PyObject *memory = <PyObject *>shells
-    if memory == NULL:
-        return PyType_GenericAlloc(kind, items)
-    shells = (<void **>memory)[0]
-    kept -= 1
-    memset(memory, 0, kind.tp_basicsize)
-    PyObject_Init(memory, kind)
+    """A new object, in a shell if there is one; types that extend the owner, and inherit this, have other sizes."""
+    cdef PyObject *memory = <PyObject *>pop() if kind == owner else NULL
+    if memory != NULL:
+        memset(memory, 0, kind.tp_basicsize)
+        return PyObject_Init(memory, kind)
+    memory = PyType_GenericAlloc(kind, items)
+    if memory != NULL and kind == owner:
+        PyObject_GC_UnTrack(memory)
     return memory
 
 
 cdef void take_off(void *memory) noexcept:
     """An object is no more; its shell stays."""
     global shells, kept
+    if not reused or Py_TYPE(<PyObject *>memory) != owner:
+        PyObject_GC_Del(memory)
+        return
     (<void **>memory)[0] = shells
     shells = memory
     kept += 1
@@ -51,20 +67,19 @@ cdef void take_off(void *memory) noexcept:
 
 cdef void give_back(Py_ssize_t count) noexcept:
     """Free so many shells."""
-    global shells, kept
     cdef void *memory
-    while count > 0 and shells != NULL:
-        memory = shells
-        shells = (<void **>memory)[0]
-        kept -= 1
-        count -= 1
+    while count > 0:
+        memory = pop()
+        if memory == NULL:
+            return
         PyObject_GC_Del(memory)
+        count -= 1
 
 
 cdef int keep_shells(object kind) except -1:
-    """From now on the objects of exactly this type, one that the collector knows and no finalizer, leave shells."""
-    if sys.flags.dev_mode:
-        return 0
-    (<PyTypeObject *>kind).tp_alloc = put_on
-    (<PyTypeObject *>kind).tp_free = take_off
+    """From now on the objects of exactly this type, one that the collector knows, leave shells, and a new one is not tracked: who makes it decides."""
+    global owner
+    owner = <PyTypeObject *>kind
+    owner.tp_alloc = put_on
+    owner.tp_free = take_off
     return 0

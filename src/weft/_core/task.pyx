@@ -45,6 +45,7 @@ cdef extern from "thread.h":
 cdef extern from "Python.h":
     object PyContext_CopyCurrent()
     object PyContext_Copy(object context)
+    PyObject *weft_copy_context "PyContext_Copy"(PyObject *context)
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context)
     PyObject *PyObject_Call(PyObject *fn, PyObject *args, PyObject *kwargs)
@@ -137,15 +138,21 @@ cdef class Task(Fiber):
         return self.conclude(value)
 
     cdef bint enter(self) except -1:
-        """Enter the task's own context; False, with Cancelled set, if it was cancelled before it began."""
+        """Enter the task's own context; False with an error set if that cannot be, or if it was cancelled before it began."""
+        cdef PyObject *own
         if self.cancelling:
             if self.slot >= 0:  # before its time, by another thread or with somebody to be told
                 get_scheduler().timers.remove(self)
             self.context = None
             PyErr_SetNone(Cancelled)
             return False
-        self.context = PyContext_Copy(self.context)
-        PyObject_GC_UnTrack(<PyObject *>self.context)  # the task holds it until its end, as the registry holds the task
+        own = weft_copy_context(<PyObject *>self.context)
+        if own == NULL:
+            self.context = None
+            return False
+        self.context = <object>own
+        Py_XDECREF(own)
+        PyObject_GC_UnTrack(own)  # the task holds it until its end, as the registry holds the task
         PyContext_Enter(self.context)
         return True
 
@@ -356,7 +363,6 @@ cdef Task make(const char *caller, Scheduler scheduler, PyObject *const *words, 
     if not PyCallable_Check(words[0]):
         raise TypeError(f"{caller.decode()} takes a callable, not {<object>words[0]!r}")
     task = Task.__new__(Task)
-    PyObject_GC_UnTrack(<PyObject *>task)
     task.fn = <object>words[0]
     task.args = EMPTY if count == 1 else tuple([<object>words[index] for index in range(1, count)])
     if names != NULL:
@@ -436,7 +442,6 @@ def spawn_at(Scheduler scheduler not None, fn, *args, **kwargs):
     if not callable(fn):
         raise TypeError(f"spawn takes a callable, not {fn!r}")
     task = Task.__new__(Task)
-    PyObject_GC_UnTrack(<PyObject *>task)
     task.fn = fn
     task.args = args
     task.kwargs = kwargs
@@ -471,6 +476,7 @@ def joinall(tasks, timeout=None):
 
 def make_main():
     cdef Task task = Task.__new__(Task)
+    PyObject_GC_Track(<PyObject *>task)
     task.label = "main"
     return task
 

@@ -79,7 +79,7 @@ cdef double seconds(object timeout) except? -2:
     return value if value > 0 else 0
 
 
-cdef double length(PyObject *const *words, Py_ssize_t count) except -1:
+cdef double sleep_length(PyObject *const *words, Py_ssize_t count) except -1:
     """The seconds of a sleep, from the arguments of its call: none is 0."""
     cdef double seconds
     if count == 0 or count == 1 and words[0] == <PyObject *>NOTHING:
