@@ -14,6 +14,10 @@ Rules:
 - A peer that always has something to say, or always room, starves nobody.
 
 Measured (3.13, echo of 1 KiB over 200 connections): 13.1 us of server CPU in Python, 9.4 here; gevent 15, C 7.5.
+
+Tried and dropped (3.13, echo of 100 KiB over 10 and 200 connections; the time as a part of this): memory BIOs, which read and write several records
+in one system call: 1.43 and 1.45; a read that goes on to the next record while there is more: 1.10 and 1.16; that, with TCP_CORK while they are
+sent: 1.12 and 1.05. C itself, a record at a time: 0.88 and 0.86.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
