@@ -17,7 +17,7 @@ from weft._core.poller cimport Descriptor
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.socketobject cimport AF_INET, AF_INET6, MSG_DONTWAIT, SOCK_STREAM, c_recv, head
-from weft._core.timers cimport monotonic
+from weft._core.timers cimport time_left
 
 import os
 
@@ -48,16 +48,13 @@ cdef int time_out() except -1:
 cdef double remaining(object sock, double *deadline) except -2:
     """Before a wait: the seconds that are left of the call, -1 for no end. `deadline` is 0 before its first one; raises what the standard library raises."""
     cdef int64_t timeout = head(sock).sock_timeout
-    cdef double left = -1
+    cdef double left
     if timeout == 0:
         get_scheduler().give_way()  # a task that asks again and again starves nobody
         raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
-    if timeout > 0:
-        if deadline[0] == 0:
-            deadline[0] = monotonic() + timeout * 1e-9
-        left = deadline[0] - monotonic()
-        if left <= 0:
-            time_out()
+    left = time_left(timeout * 1e-9, deadline)
+    if left == 0:
+        time_out()
     return left
 
 

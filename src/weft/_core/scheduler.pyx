@@ -26,6 +26,7 @@ cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.math cimport INFINITY
+from weft._core cimport shells
 from weft._core.fiber cimport ENDED, NEW, PARKED, READY, RUNNING, Fiber
 from weft._core.greenlets cimport (
     METH_NOARGS,
@@ -45,7 +46,6 @@ from weft._core.greenlets cimport (
     weft_current_greenlet,
     weft_switch,
 )
-from weft._core cimport shells
 from weft._core.hooks cimport main_type, set_loop
 from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Waiter, WaitQueue

@@ -17,8 +17,6 @@ Rules:
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
 from weft._core.attempts cimport attempt, attempt_bytes, fail, remaining, stream, time_out
@@ -27,7 +25,7 @@ from weft._core.poller cimport READ, WRITE, Descriptor, readable
 from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
 from weft._core.socketobject cimport AF_INET, AF_INET6, MSG_DONTWAIT, SOCK_STREAM, c_send, head, weft_socket
-from weft._core.timers cimport monotonic
+from weft._core.timers cimport monotonic, time_left
 
 import _socket
 import os
@@ -288,11 +286,8 @@ cdef int establish(object sock, object address) except -1:
         error = at_once(sock, base.connect_ex, (address,), False)
         if error == EAGAIN and head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
             # a UNIX listener whose backlog is full: nothing tells when it has room again
-            if timeout > 0:
-                if deadline == 0:
-                    deadline = monotonic() + timeout * 1e-9
-                if monotonic() + pause > deadline:
-                    time_out()
+            if 0 <= time_left(timeout * 1e-9, &deadline) < pause:
+                time_out()
             get_scheduler().park(None, pause, "room in a listener's backlog")
             pause = min(pause * 2, 0.05)
             continue

@@ -31,4 +31,5 @@ cdef bint is_virtual() noexcept nogil
 cdef void advance(double when) noexcept nogil
 cdef double patience() noexcept nogil
 cdef double seconds(object timeout) except? -2
+cdef double time_left(double seconds, double *deadline) noexcept
 cdef double sleep_length(PyObject *const *words, Py_ssize_t count) except -1

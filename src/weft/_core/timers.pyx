@@ -79,6 +79,18 @@ cdef double seconds(object timeout) except? -2:
     return value if value > 0 else 0
 
 
+cdef double time_left(double seconds, double *deadline) noexcept:
+    """Before each wait of a call that may take so many seconds: those that are left, 0 for none; -1, for no end, if they are negative.
+
+    `deadline` is the call's own, 0 before its first wait.
+    """
+    if seconds < 0:
+        return -1
+    if deadline[0] == 0:
+        deadline[0] = monotonic() + seconds
+    return max(deadline[0] - monotonic(), 0)
+
+
 cdef double sleep_length(PyObject *const *words, Py_ssize_t count) except -1:
     """The seconds of a sleep, from the arguments of its call: none is 0."""
     cdef double seconds

@@ -27,7 +27,7 @@ from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.socketobject cimport head
 from weft._core.sockets cimport be_fair
-from weft._core.timers cimport monotonic
+from weft._core.timers cimport time_left
 
 import _socket
 import _ssl
@@ -66,14 +66,8 @@ cdef double patience(object sock) except? -2:
 cdef int block(object sock, object method, int direction, double seconds, double *deadline) except -1:
     """Park until the descriptor may be ready. `deadline` is 0 before the first wait of the call."""
     cdef Scheduler scheduler = get_scheduler()
-    cdef double left = -1
-    if seconds >= 0:
-        if deadline[0] == 0:
-            deadline[0] = monotonic() + seconds
-        left = deadline[0] - monotonic()
-        if left <= 0:
-            raise timed_out(method, direction)
-    if not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left):
+    cdef double left = time_left(seconds, deadline)
+    if left == 0 or not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left):
         raise timed_out(method, direction)
     return 0
 
