@@ -9,7 +9,7 @@ import errno as _errno
 import os as _os
 import signal as _standard
 import sys as _sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from signal import *  # noqa: F403  # the twin has the standard module's names, whatever they are on this platform
 from typing import Any
 
@@ -17,9 +17,10 @@ from weft import native as _native
 from weft._core.current import give_way as _give_way
 from weft._core.current import is_main as _is_main
 from weft._core.current import run_in_main as _run_in_main
+from weft._core.deadlock import ProgramHandler as _ProgramHandler
 from weft._core.local import local as _local
 from weft._core.sync import Event as _Event
-from weft._core.task import write_unraisable as _write_unraisable
+from weft._core.reports import write_unraisable as _write_unraisable
 from weft.builtin import stands_for as _stands_for
 from weft.looks import look_until as _look_until
 
@@ -36,13 +37,10 @@ _pausing: set[_Event] = set()
 _wakeup = (-1, True)  # the program's own descriptor for signals' numbers, and whether to warn when it is full
 
 
-class Handler:
+class Handler(_ProgramHandler):
     """Stands before the program's handler of a signal."""
 
-    __slots__ = ("program",)
-
-    def __init__(self, program: Callable[[int, Any], Any]) -> None:
-        self.program = program
+    __slots__ = ()
 
     def __call__(self, number: int, frame: Any) -> None:
         """Called by the interpreter, in whatever task runs."""

@@ -15,10 +15,11 @@ from weft._core.current import current_task as _current_task
 from weft._core.current import get_ident, is_main
 from weft._core.errors import Cancelled as _Cancelled
 from weft._core.local import local  # type: ignore[assignment]
+from weft._core.names import name as _name
 from weft._core.sync import Event as _Event
 from weft._core.sync import Lock, RLock  # type: ignore[assignment]
+from weft._core.reports import write_unraisable as _write_unraisable
 from weft._core.task import spawn as _spawn
-from weft._core.task import write_unraisable as _write_unraisable
 from weft.builtin import stands_for as _stands_for
 
 _sentinels: dict[int, Lock] = {}
@@ -64,7 +65,7 @@ def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwa
     if kwargs is not None and not isinstance(kwargs, dict):
         raise TypeError("optional 3rd arg must be a dictionary")
     task = _spawn(_run, function, args, kwargs or {})
-    task.name = getattr(function, "__qualname__", repr(function))
+    task.name = _name(function)
     return id(task)
 
 
@@ -115,7 +116,7 @@ def _start_joinable_thread(function: Callable[[], object], handle: _ThreadHandle
     if started._started:
         raise RuntimeError("thread already started")
     task = _spawn(_run, function, (), {}, started)
-    task.name = getattr(function, "__qualname__", repr(function))
+    task.name = _name(function)
     started._started = True
     started.ident = id(task)
     if not daemon:
@@ -158,6 +159,7 @@ _ours: dict[str, object] = {
     "_start_new_thread": start_new_thread,
     "_ThreadHandle": _ThreadHandle,
     "_make_thread_handle": _make_thread_handle,
+    "_get_main_thread_ident": get_ident,  # asked for in a forked child, by the task that is the main one there
     "_thread_local_info": local(),
     "_thread_shutdown": _shutdown,
     "currentThread": _standard.currentThread,

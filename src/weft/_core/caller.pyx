@@ -5,8 +5,6 @@
 cdef class Caller:
     """Calls `fn`."""
 
-    cdef readonly object __wrapped__
-
     def __init__(self, fn):
         self.__wrapped__ = fn
 

@@ -3,25 +3,43 @@
 
 Rules:
 - Asked only by the main thread, when it has no timer and no descriptor to wait for.
-- Another thread may wake somebody, unless its pool says that it is idle; so may a signal handler of the program's own.
+- Any other thread of the process may wake somebody, even one of a C library that has never run Python: it may call back. Only the idle
+  threads of weft's own pools cannot. So with numpy's threads, say, or a watchdog of ``faulthandler``, no deadlock is reported.
+- So may a signal handler of the program's own.
+- Threads end without a word. While there are some, the main thread asks again, after a second at most.
+- Where the system does not tell how many threads there are (no /proc), nothing is reported.
+- No fiber is current here, so no code of the program runs: objects are told by type and known fields.
 """
 
 from cpython.object cimport PyObject
 from weft._core.fiber cimport PARKED, Fiber
+from weft._core.names cimport describe
 from weft._core.scheduler cimport Scheduler
 
 import _signal
-import _thread
 import sys
 
 from weft._core.errors import DeadlockError
 from weft._core.hooks import set_deadlock_finder
 
 cdef extern from "thread.h":
+    Py_ssize_t weft_count_states()
     Py_ssize_t weft_count_threads()
+
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident()
 
 cdef Py_ssize_t idle_threads = 0
 cdef int SHOWN = 100  # lines of the message; the error has them all
+
+
+cdef class ProgramHandler:
+    """What stands before a signal handler of the program, ``program``. The twin of ``signal`` extends it."""
+
+    cdef readonly object program
+
+    def __init__(self, program):
+        self.program = program
 
 
 def count_idle_threads(Py_ssize_t change):
@@ -37,25 +55,32 @@ def forget_idle_threads():
 
 
 def others_run() -> bool:
-    """Whether the process has another thread that may wake somebody."""
-    return weft_count_threads() - idle_threads > 1
+    """Whether the process has another thread of Python that may wake somebody."""
+    return weft_count_states() - idle_threads > 1
 
 
-cdef bint nobody_else():
-    """No other thread and no signal handler can wake anybody."""
+def threads_left() -> bool:
+    """Whether the process has another thread, of Python or not, that may wake somebody."""
     if others_run():
-        return False
+        return True
+    cdef Py_ssize_t count = weft_count_threads()
+    return count < 0 or count - idle_threads > 1
+
+
+cdef bint handled():
+    """Whether a signal handler of the program's own may wake somebody."""
     for number in _signal.valid_signals():
         handler = _signal.getsignal(number)
-        handler = getattr(handler, "program", handler)
-        if callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int):
-            return False
-    return True
+        if isinstance(handler, ProgramHandler):
+            handler = (<ProgramHandler>handler).program
+        if handler is not None and type(handler) is not int and handler is not _signal.default_int_handler:
+            return True
+    return False
 
 
 def find_deadlock(Scheduler scheduler):
     """The error that names every parked task, or None if something can still happen."""
-    if not nobody_else():
+    if handled():
         return None
     lines = tuple(f"{task} waits for {reason}{where}" for task, reason, where in parked(scheduler))
     more = f"\n  and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
@@ -74,11 +99,11 @@ def parked(Scheduler scheduler):
             if fiber.greenlet != NULL:
                 frame = (<object><PyObject *>fiber.greenlet).gr_frame
             else:  # the one that polls
-                frame = sys._current_frames().get(_thread.get_ident())
+                frame = sys._current_frames().get(PyThread_get_thread_ident())
             where = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame is not None else ""
-            rows.append((fiber, fiber.reason if isinstance(fiber.reason, str) else repr(fiber.reason), where))
+            rows.append((describe(fiber), describe(fiber.reason), where))
     rows.reverse()
     return rows
 
 
-set_deadlock_finder(find_deadlock, others_run)
+set_deadlock_finder(find_deadlock, others_run, threads_left)

@@ -20,8 +20,9 @@ cdef class Fiber(Runnable):
     cdef Scope scope
     cdef double limit
     cdef int countdown
+    cdef bint has_locals
     cdef object loop
-    cdef int run(self) except -1
+    cdef void run(self) noexcept
     cdef int interrupt(self, object exception) except -1
     cdef bint interrupted(self) noexcept
     cdef void give_up(self) noexcept

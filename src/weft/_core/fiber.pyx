@@ -21,9 +21,8 @@ cdef object countdown_hook = None
 cdef class Fiber(Runnable):
     """What it does is said by a subclass, in ``run``."""
 
-    cdef int run(self) except -1:
-        """Do it, tell everybody, and drop what it held. Raises nothing but the greenlet's own end."""
-        return 0
+    cdef void run(self) noexcept:
+        """Do it, tell everybody, and drop what it held."""
 
     cdef void fire(self) noexcept:
         """The timer of the park: its own timeout has come, or a scope's deadline."""

@@ -19,6 +19,8 @@ cdef extern from "greenlet/greenlet.h":
     # The same functions, for who looks after references and errors without a try block.
     PyGreenlet *weft_current_greenlet "PyGreenlet_GetCurrent"()
     PyObject *weft_switch_with "PyGreenlet_Switch"(PyGreenlet *greenlet, PyObject *args, PyObject *kwargs)
+    PyObject *weft_throw_into "PyGreenlet_Throw"(PyGreenlet *greenlet, PyObject *kind, PyObject *error, PyObject *traceback)
+    PyGreenlet *weft_new_greenlet "PyGreenlet_New"(PyObject *run, PyGreenlet *parent)
 
 
 cdef extern from "Python.h":
@@ -33,11 +35,17 @@ cdef extern from "Python.h":
         void *vectorcall
     object PyCFunction_NewEx(PyMethodDef *definition, PyObject *owner, object module)
     PyObject *PyCFunction_GET_SELF(PyObject *function)
+    void *Py_TYPE(object o)
 
 
 cdef inline PyObject *weft_switch(PyGreenlet *greenlet) noexcept:
     """Switch; a new reference, or NULL with an error set."""
     return weft_switch_with(greenlet, NULL, NULL)
+
+
+cdef inline PyObject *weft_throw(PyGreenlet *greenlet, PyObject *error) noexcept:
+    """Raise the exception `error` where `greenlet` stands; a new reference to what comes back, or NULL with an error set."""
+    return weft_throw_into(greenlet, <PyObject *>Py_TYPE(<object>error), error, NULL)
 
 
 cdef inline object new_greenlet(body, parent):
@@ -55,8 +63,3 @@ cdef inline int checked(PyObject *outcome) except -1:
         return -1
     Py_XDECREF(outcome)
     return 0
-
-
-cdef inline int raise_error() except -1:
-    """Go on with the error that is set."""
-    return -1

@@ -1,4 +1,7 @@
 cdef object main_type
 cdef object find_deadlock
 cdef object others_run
+cdef object threads_left
+cdef object forget_locals
+cdef object set_heir
 cdef void set_loop(object loop) noexcept

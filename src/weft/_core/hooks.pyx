@@ -1,7 +1,7 @@
 # cython: language_level=3
 """What the scheduler calls and does not know: those who stand above it tell it here."""
 
-main_type = find_deadlock = others_run = None
+main_type = find_deadlock = others_run = threads_left = forget_locals = set_heir = None
 cdef object loop_setter = None
 
 
@@ -11,14 +11,27 @@ def set_main_type(kind):
     main_type = kind
 
 
-def set_deadlock_finder(find, others):
+def set_deadlock_finder(find, others, left):
     """Who is asked before the main thread waits for nothing at all: ``find(scheduler)`` returns an error for its main fiber, or None.
 
-    ``others()`` says whether other threads may wake somebody.
+    ``others()`` says, cheaply, whether other threads may wake somebody; ``left()`` counts those too that have never run Python.
     """
-    global find_deadlock, others_run
+    global find_deadlock, others_run, threads_left
     find_deadlock = find
     others_run = others
+    threads_left = left
+
+
+def set_locals_dropper(drop):
+    """Who drops what a fiber that ends has in locals: ``drop(fiber)``."""
+    global forget_locals
+    forget_locals = drop
+
+
+def set_heir_setter(setter):
+    """Who is told, in a forked child, by which fiber's end the process ends: ``setter(fiber)``."""
+    global set_heir
+    set_heir = setter
 
 
 def set_loop_setter(setter):

@@ -23,6 +23,7 @@ cdef class RunQueue:
     cdef readonly unsigned long long steps
     cdef void push(self, Runnable runnable) noexcept
     cdef Runnable pop(self)
+    cdef void remove(self, Runnable runnable) noexcept
     cdef int open(self) except -1
     cdef void close(self) noexcept
     cdef void shuffle(self) noexcept

@@ -88,6 +88,26 @@ cdef class RunQueue:
         Py_DECREF(runnable)
         return runnable
 
+    cdef void remove(self, Runnable runnable) noexcept:
+        """Take `runnable` out, wherever it is; nothing happens if it is not queued. Walks the queue."""
+        cdef void *before = NULL
+        cdef void *link = self.head
+        if not runnable.queued:
+            return
+        while link != <void *>runnable:
+            before = link
+            link = (<Runnable>link).following
+        if before == NULL:
+            self.head = runnable.following
+        else:
+            (<Runnable>before).following = runnable.following
+        if self.tail == link:
+            self.tail = before
+        runnable.following = NULL
+        runnable.queued = False
+        self.size -= 1
+        Py_DECREF(runnable)
+
     cdef void shuffle(self) noexcept:
         """Bring a random one to the head (xorshift64*, Vigna 2016)."""
         cdef Py_ssize_t place

@@ -10,6 +10,8 @@ cdef enum:
 
 cdef class Scheduler(Watch):
     cdef void *state
+    cdef object body
+    cdef object base
     cdef object snapshot
     cdef Fiber current
     cdef Fiber starting
@@ -24,6 +26,13 @@ cdef class Scheduler(Watch):
     cdef unsigned long switches
     cdef unsigned long started
     cdef unsigned int spent
+    cdef int until_look
+    cdef int interval
+    cdef double looked
+    cdef long tick
+    cdef Py_ssize_t references
+    cdef bint leaving
+    cdef bint ending
     cdef int forking
     cdef readonly bint forked
     cdef int adopt(self, Fiber fiber) except -1
@@ -37,8 +46,13 @@ cdef class Scheduler(Watch):
     cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1
     cdef int deliver(self, Fiber fiber, Waiter waiter) except -1
     cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1
-    cdef int leave(self, Fiber fiber) noexcept
-    cdef int choose(self) noexcept
+    cdef int leave(self, Fiber fiber, bint again) noexcept
+    cdef PyObject *enter_from_outside(self, Fiber fiber, PyObject *outcome) noexcept
+    cdef PyObject *pass_on(self, PyObject *outcome) noexcept
+    cdef PyGreenlet *home(self, Fiber fiber) noexcept
+    cdef int choose(self, Fiber again) noexcept
+    cdef void choose_anyhow(self) noexcept
+    cdef int look_between(self) noexcept
     cdef PyGreenlet *where(self, Fiber fiber) noexcept
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept
@@ -47,7 +61,9 @@ cdef class Scheduler(Watch):
     cdef int end_workers(self, list workers) except -1
     cdef int retire(self) except -1
     cdef void begin(self, PyGreenlet *worker) noexcept
-    cdef int conclude(self) except -1
+    cdef bint conclude(self) noexcept
+    cdef PyObject *launch_worker(self) noexcept
+    cdef void refuse(self) noexcept
 
 
 cdef inline bint overdue(Scheduler scheduler, unsigned int cost) noexcept:

@@ -16,7 +16,15 @@ Invariants:
 - Signal handlers run on the main fiber's stack, at its ``park``, and may park there themselves; if it but gave way (to take a lock, say), then in
   the interpreter's next step, as if it had been running: raised in between, they would leave a lock that is half taken.
 - The cyclic collector does not look at workers: they hold themselves while they run, so it could free none (300,000 parked: 4.9 s with, 2.4 s without).
-- Nothing that runs user code is dropped while no fiber is current: a fiber drops what it holds inside ``run``.
+- Nothing that runs user code is dropped while no fiber is current: a fiber drops what it holds inside ``run``. Before 3.12 the collector
+  is held off there, too.
+- An error that nobody runs to take (the poller's, between two fibers) goes to the main fiber. Workers and the launcher never end by one.
+- A worker that somebody else knows when its fiber has ended (a raw greenlet has it as its parent) is not used again. It ends, and
+  what was meant for it goes to its parent, the launcher.
+- What enters the launcher, an idle worker or a parked fiber without a wake comes from a raw greenlet of the current fiber. A value is
+  passed on to the current fiber. An exception in a parked fiber is raised there (``greenlet.throw``), and the current fiber runs later.
+- The poller is asked every so many switches (``interval``) and whenever the coarse clock has moved. The interval adapts, so that about
+  a millisecond lies between two looks. A fiber that only yields is queued after the look: who was due runs before it.
 
 Tried and dropped: a callback queue beside the run queue (nothing needed it), an eventfd as door (a signal cannot ring it), to prefetch the memory of
 the next four fibers and of their greenlets, frames and descriptors (an echo over 5,000 connections: 0.98 of the time; 100,000 woken: 1.00).
@@ -42,18 +50,25 @@ from weft._core.greenlets cimport (
     PyGreenlet_Throw,
     checked,
     new_greenlet,
-    raise_error,
     weft_current_greenlet,
+    weft_new_greenlet,
     weft_switch,
+    weft_switch_with,
+    weft_throw,
 )
 from weft._core.hooks cimport main_type, set_loop
-from weft._core.timers cimport monotonic
+from weft._core.timers cimport is_virtual, monotonic, real_monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 from weft._core.watch cimport Watch
 
 from weft._core.errors import Cancelled
 
 cdef extern from "thread.h":
+    PyObject *weft_take_error() noexcept
+    int weft_hold_collector() noexcept
+    void weft_free_collector(int held) noexcept
+    void weft_end_of_stack() noexcept
+    bint weft_ticked(long *last) noexcept
     void weft_reset_recursion()
     void *PyThreadState_Get()
     void *weft_frames(void *state)
@@ -61,6 +76,8 @@ cdef extern from "thread.h":
     PyObject *weft_lower(PyObject *(*run)(void *) noexcept, void *argument, size_t size) noexcept
 
 cdef extern from "Python.h":
+    PyObject *PyTuple_Pack(Py_ssize_t count, PyObject *item) noexcept
+    void PyErr_Clear() noexcept
     int PyErr_CheckSignals() except -1
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
     void PyObject_GC_UnTrack(PyObject *o)
@@ -68,24 +85,43 @@ cdef extern from "Python.h":
 
 PyGreenlet_Import()
 
+cdef double PERIOD = 0.001  # seconds between two looks, as far as the interval can tell
+
 cdef enum:
-    FAIR = 64  # switches between two looks at the poller, so that a run queue that never empties starves nobody
+    MOST = 256  # switches between two looks at the poller, so that a run queue that never empties starves nobody
+    STEADY = 64  # the same in a seeded order or with a virtual clock, where real time decides nothing
     STEP = 8192  # bytes: every other worker begins so much further down, and two that alternate copy one stack instead of two
     IDLE = 1024  # workers kept for the next tasks when nobody can run, 16 KiB of address space and about 6 KB of memory each; and shells, 256 bytes each
     SLICE = 64  # of those too many, how many are ended between two looks at the poller
 
 
-cdef PyObject *work(PyObject *body, PyObject *const *words, size_t count, PyObject *names) except NULL:
-    """A worker's body: run a fiber, take the next, again; until the greenlet is ended.
+cdef PyObject *work(PyObject *body, PyObject *const *words, size_t count, PyObject *names) noexcept:
+    """A worker's body: run a fiber, take the next, again; until the greenlet is ended, or somebody else knows it.
 
     CPython calls it straight from greenlet (it is a vectorcall), and under a task lie but its frame and that of the fiber's ``run``, each with one
     variable that is alive across the call: greenlet copies what lies there at every switch.
     """
+    weft_end_of_stack()
     cdef Scheduler scheduler = <Scheduler>PyCFunction_GET_SELF(body)
     scheduler.begin(weft_current_greenlet())
     while True:
         scheduler.current.run()
-        scheduler.conclude()
+        if not scheduler.conclude():
+            return finished()
+
+
+cdef PyObject *finished() noexcept:
+    """What a worker's body returns."""
+    Py_INCREF(None)
+    return <PyObject *>None
+
+
+cdef void drop(PyObject *outcome) noexcept:
+    """Let go of what a switch brought, a value or an error."""
+    if outcome == NULL:
+        PyErr_Clear()
+    else:
+        Py_DECREF(<object>outcome)
 
 
 cdef int attend(void *scheduler) except -1:
@@ -168,7 +204,7 @@ cdef class Scheduler(Watch):
             fiber.waiter = waiter
             fiber.reason = reason
             fiber.state = PARKED
-            outcome = self.leave(fiber)
+            outcome = self.leave(fiber, False)
             fiber.state = RUNNING
             fiber.waiter = None
             fiber.reason = None
@@ -256,8 +292,7 @@ cdef class Scheduler(Watch):
         if fiber.interrupted():
             return self.deliver(fiber, None)
         fiber.state = READY
-        self.ready.push(fiber)
-        outcome = self.leave(fiber)
+        outcome = self.leave(fiber, True)
         fiber.state = RUNNING
         if outcome < 0:
             return -1
@@ -273,20 +308,20 @@ cdef class Scheduler(Watch):
         if self.forking:  # the child would run the parent's fibers
             return 0
         fiber.state = READY
-        self.ready.push(fiber)
-        cdef int outcome = self.leave(fiber)
+        cdef int outcome = self.leave(fiber, True)
         fiber.state = RUNNING
         if fiber.signalled:
             Py_AddPendingCall(attend, <void *>self)
         return outcome
 
-    cdef int leave(self, Fiber fiber) noexcept:
+    cdef int leave(self, Fiber fiber, bint again) noexcept:
         """Switch from `fiber`, the current one, to whoever is next; returns when somebody switches back. -1 with an error set.
 
-        No Python frame and no try block lies here: greenlet copies this stack at every switch.
+        `again`: it runs again after those that can run by then. No Python frame and no try block lies here: greenlet copies this stack at every
+        switch.
         """
         cdef PyObject *outcome
-        if self.choose() < 0:
+        if self.choose(fiber if again else None) < 0:
             return -1
         if self.following is fiber:
             self.following = None
@@ -295,15 +330,51 @@ cdef class Scheduler(Watch):
         if fiber.loop is not None:
             set_loop(None)
         outcome = self.switch()
+        if self.current is not fiber:
+            outcome = self.enter_from_outside(fiber, outcome)
         Py_XDECREF(<PyObject *>fiber.greenlet)
         fiber.greenlet = NULL
-        self.current = fiber
         if fiber.loop is not None:
             set_loop(fiber.loop)
         if outcome == NULL:
             return -1
         Py_XDECREF(outcome)
         return 0
+
+    cdef PyObject *enter_from_outside(self, Fiber fiber, PyObject *outcome) noexcept:
+        """Somebody switched to the parked `fiber` beside the scheduler. Returns what it goes on with."""
+        cdef Fiber intruder
+        while outcome != NULL and self.current is not fiber:  # the end of a raw greenlet: its value is not for `fiber`
+            outcome = self.pass_on(outcome)
+        if self.current is fiber:
+            return outcome
+        intruder = self.current  # it threw an exception, and goes on when its turn comes
+        intruder.greenlet = self.home(intruder)  # borrowed: it is replaced, not dropped, at the next park
+        self.ready.push(intruder)
+        self.ready.remove(fiber)
+        self.current = fiber
+        return NULL
+
+    cdef PyObject *pass_on(self, PyObject *outcome) noexcept:
+        """Give `outcome`, a value or NULL for the error that is set, to the current fiber. Returns what comes back when somebody switches here."""
+        cdef PyGreenlet *target = self.home(self.current)
+        cdef PyObject *words
+        if outcome == NULL:
+            outcome = weft_take_error()
+            words = weft_throw(target, outcome)
+            Py_XDECREF(outcome)
+            return words
+        words = PyTuple_Pack(1, outcome)
+        Py_XDECREF(outcome)
+        if words == NULL:
+            return NULL
+        outcome = weft_switch_with(target, words, NULL)
+        Py_XDECREF(words)
+        return outcome
+
+    cdef PyGreenlet *home(self, Fiber fiber) noexcept:
+        """Where a fiber runs that has not parked, borrowed: a raw greenlet that it may be on is not known."""
+        return fiber.worker if fiber.worker != NULL else <PyGreenlet *><PyObject *>self.base
 
     cdef PyGreenlet *where(self, Fiber fiber) noexcept:
         """The greenlet that runs, a new reference. Asking greenlet costs a tenth of a switch; the first piece of a worker's frame stack tells as well."""
@@ -318,18 +389,46 @@ cdef class Scheduler(Watch):
             fiber.frames = frames
         return greenlet
 
-    cdef int choose(self) noexcept:
-        """Take the next fiber to run as ``following``; wait for one. -1 with an error set."""
-        while True:
-            self.switches += 1
-            self.spent = 0
-            if self.switches % FAIR == 0 and self.look(False) < 0:
-                return -1
-            if self.ready.head != NULL:
-                self.following = <Fiber>self.ready.pop()
-                return 0
+    cdef int choose(self, Fiber again) noexcept:
+        """Take the next fiber to run as ``following``; wait for one. -1 with an error set. `again` is queued first, if it is one."""
+        self.switches += 1
+        self.spent = 0
+        self.until_look -= 1
+        if (weft_ticked(&self.tick) or self.until_look <= 0) and self.look_between() < 0:
+            return -1
+        if again is not None:
+            self.ready.push(again)
+        while self.ready.head == NULL:
+            self.looked = 0
             if self.look(True) < 0:
                 return -1
+            weft_ticked(&self.tick)
+        self.following = <Fiber>self.ready.pop()
+        return 0
+
+    cdef int look_between(self) noexcept:
+        """Look at the poller and the timers without waiting, and decide after how many switches to look again. -1 with an error set."""
+        cdef double now, fit
+        if self.ready.seed or is_virtual():
+            if self.until_look > 0:
+                return 0
+            self.until_look = STEADY
+            return self.look(False)
+        now = real_monotonic()
+        if 0 < self.looked < now:
+            fit = (self.interval - self.until_look) * PERIOD / (now - self.looked)
+            self.interval = <int>max(1, min(fit, 2 * self.interval, MOST))
+        self.until_look = self.interval
+        self.looked = now
+        return self.look(False)
+
+    cdef void choose_anyhow(self) noexcept:
+        """``choose`` where no fiber runs that could take an error: the main fiber gets it."""
+        cdef PyObject *error
+        while self.choose(None) < 0:
+            error = weft_take_error()
+            self.main.interrupt(<object>error)
+            Py_XDECREF(error)
 
     cdef PyObject *switch(self) noexcept:
         """Give the thread to ``following``; a new fiber gets an idle worker, or the launcher makes one. NULL with an error set.
@@ -353,60 +452,102 @@ cdef class Scheduler(Watch):
         return <PyGreenlet *><PyObject *>worker
 
     cdef void begin(self, PyGreenlet *worker) noexcept:
-        """``starting`` is the fiber that runs, on `worker`, which holds itself."""
+        """``starting`` is the fiber that runs, on `worker`, which holds itself; `worker` is a new reference."""
+        Py_DECREF(<object><PyObject *>worker)
+        if self.references == 0:
+            self.references = Py_REFCNT(<object><PyObject *>worker)
         self.starting.state = RUNNING
         self.starting.worker = worker
         self.current, self.starting = self.starting, None
 
-    cdef int conclude(self) except -1:
-        """The current fiber has ended: the next new one begins on its worker; with none, the worker waits for one."""
+    cdef bint conclude(self) noexcept:
+        """The current fiber has ended: the next new one begins on its worker; with none, the worker waits for one. False: the worker ends."""
         cdef PyGreenlet *worker = self.current.worker
         cdef PyObject *outcome
         self.release(self.current)
-        if self.forked and self.current is self.main:
-            import weft._core.schedulers
-
-            weft._core.schedulers.end_process()
-        if self.choose() < 0:
-            Py_XDECREF(<PyObject *>worker)
-            return -1
+        self.choose_anyhow()
+        if Py_REFCNT(<object><PyObject *>worker) > self.references:  # somebody else knows it
+            self.leaving = True
+            Py_DECREF(<object><PyObject *>worker)
+            return False
         if self.following.state == NEW:
             self.starting, self.following = self.following, None
         else:
             self.idle.append(<object><PyObject *>worker)
             outcome = self.switch()
-            if outcome == NULL:
-                Py_XDECREF(<PyObject *>worker)
-                return -1
-            Py_XDECREF(outcome)
+            while self.starting is None and not self.ending:  # from outside
+                outcome = self.pass_on(outcome)
+            drop(outcome)
+            if self.ending:
+                Py_DECREF(<object><PyObject *>worker)
+                return False
+        Py_INCREF(<object><PyObject *>worker)
         self.begin(worker)
-        return 0
+        return True
 
     def launch(self):
         """The body of the launcher."""
+        cdef PyObject *outcome
+        weft_end_of_stack()
         weft_reset_recursion()
-        body = PyCFunction_NewEx(&work_definition, <PyObject *>self, None)
-        (<PyCFunctionObject *><PyObject *>body).vectorcall = <void *>work
-        checked(weft_switch(<PyGreenlet *><PyObject *>self.creator))
+        outcome = weft_switch(<PyGreenlet *><PyObject *>self.creator)
         while True:
-            if self.starting is not None:
-                worker = new_greenlet(body, None)
-                PyObject_GC_UnTrack(<PyObject *>worker)
-                self.started += 1
-                checked(weft_lower(enter, <void *>worker, STEP if self.started & 1 else 1))
-                worker = None
-            else:
-                if self.following is None and self.choose() < 0:
-                    raise_error()
-                checked(self.switch())
+            if self.starting is None and not self.leaving and not self.ending:  # from outside
+                outcome = self.pass_on(outcome)
+                continue
+            drop(outcome)
+            if self.ending:
+                return
+            self.leaving = False
+            if self.starting is None and self.following.state != NEW:  # chosen by a worker that has ended
+                outcome = self.switch()
+                continue
+            if self.starting is None:
+                self.starting, self.following = self.following, None
+            outcome = self.launch_worker()
+
+    cdef PyObject *launch_worker(self) noexcept:
+        """Begin ``starting`` on a new worker. Returns what comes when somebody switches to the launcher, or NULL."""
+        cdef void *fiber = <void *>self.starting
+        cdef PyObject *outcome = NULL
+        cdef int held = weft_hold_collector()
+        cdef PyGreenlet *worker = weft_new_greenlet(<PyObject *>self.body, NULL)
+        weft_free_collector(held)
+        if worker == NULL:
+            self.refuse()
+            return NULL
+        PyObject_GC_UnTrack(<PyObject *>worker)
+        self.started += 1
+        outcome = weft_lower(enter, <void *>worker, STEP if self.started & 1 else 1)
+        if outcome == NULL and <void *>self.starting == fiber:  # it has not begun
+            Py_DECREF(<object><PyObject *>worker)
+            self.refuse()
+        return outcome
+
+    cdef void refuse(self) noexcept:
+        """No worker could be made: ``starting`` stays in line, and the main fiber gets the error that is set."""
+        cdef PyObject *error = weft_take_error()
+        self.ready.push(self.starting)
+        self.starting = None
+        self.main.interrupt(<object>error)
+        Py_XDECREF(error)
+        self.choose_anyhow()
+        self.leaving = True
 
     def start(self, bint on_main_thread, base):
-        """Make what belongs to the thread: the door, the main fiber, and the launcher at the greenlet `base`."""
+        """Make what belongs to the thread: the door, the main fiber, and the launcher at the greenlet `base`.
+
+        Whatever of it is refused is raised; ``retire`` then gives back the rest.
+        """
         cdef Fiber main = main_type()
+        self.body = PyCFunction_NewEx(&work_definition, <PyObject *>self, None)
+        (<PyCFunctionObject *><PyObject *>self.body).vectorcall = <void *>work
         self.ready.open()
         self.poller.open(self.ready.inner)
         self.on_main_thread = on_main_thread
         self.state = PyThreadState_Get()
+        self.base = base
+        self.interval = 1
         self.main = self.current = main
         main.state = RUNNING
         self.adopt(main)
@@ -418,7 +559,8 @@ cdef class Scheduler(Watch):
         self.creator = None
 
     cdef void close(self) noexcept:
-        """The thread ends: close what the operating system lent."""
+        """Close what the operating system lent."""
+        self.deafen()
         self.ready.close()
         self.poller.close()
         self.ring = None
@@ -437,17 +579,24 @@ cdef class Scheduler(Watch):
     cdef int end_workers(self, list workers) except -1:
         """End greenlets that run no fiber."""
         cdef PyGreenlet *here = PyGreenlet_GetCurrent()
-        for greenlet in workers:
-            PyGreenlet_SetParent(<PyGreenlet *><PyObject *>greenlet, here)
-            PyGreenlet_Throw(<PyGreenlet *><PyObject *>greenlet, PyExc_GreenletExit, NULL, NULL)
-        Py_XDECREF(<PyObject *>here)
+        self.ending = True
+        try:
+            for greenlet in workers:
+                PyGreenlet_SetParent(<PyGreenlet *><PyObject *>greenlet, here)
+                PyGreenlet_Throw(<PyGreenlet *><PyObject *>greenlet, PyExc_GreenletExit, NULL, NULL)
+        finally:
+            self.ending = False
+            Py_XDECREF(<PyObject *>here)
         return 0
 
     cdef int retire(self) except -1:
         """The thread ends: end its idle workers and the launcher, and let go of the main fiber. Parked tasks stay as they are, held for ever."""
-        doomed, self.idle = [*self.idle, self.launcher], []
-        self.launcher = None
+        doomed, self.idle = self.idle, []
+        if self.launcher is not None:
+            doomed.append(self.launcher)
+        self.launcher = self.body = self.base = None
         self.end_workers(doomed)
         main, self.main, self.current = self.main, None, None
-        self.release(main)
+        if main is not None:
+            self.release(main)
         return 0

@@ -3,20 +3,23 @@
 
 Invariants:
 - A thread's own dictionary owns its scheduler; a thread-local pointer finds it.
+- A scheduler is published when it is whole. Whatever it needs may be refused (descriptors, memory): then the call that asked for it raises,
+  what was made is given back, and the next call tries again.
+- A thread's dictionary goes before the last of its finalizers has run. Those that need a scheduler then get another one, an orphan that no
+  dictionary owns. It is closed when the next scheduler is made after the thread's end.
 - In a forked child only the fiber that forked is left, as the main one. The stacks of the others stay held and never run: they are the parent's.
 """
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from weft._core.fiber cimport Fiber
+from weft._core.hooks cimport forget_locals, set_heir
 from weft._core.greenlets cimport PyGreenlet, PyGreenlet_GetCurrent, PyGreenlet_GetParent, PyGreenlet_Import
 from weft._core.poller cimport make_poller
 from weft._core.runqueue cimport RunQueue
 from weft._core.scheduler cimport Scheduler
 from weft._core.timers cimport TimerHeap
 
-import _signal
-import _thread
 import os
 import sys
 
@@ -26,14 +29,23 @@ cdef extern from "thread.h":
     void *weft_get_scheduler()
     void weft_set_scheduler(void *scheduler)
 
+    bint weft_is_ending()
+    void weft_set_ending()
+    int weft_thread_id()
+    bint weft_thread_lives(int thread)
+
 cdef extern from "Python.h":
     PyObject *PyThreadState_GetDict()
+    unsigned long PyThread_get_thread_ident()
 
 PyGreenlet_Import()
 
 cdef list schedulers = []
 cdef list abandoned = []  # what a fork left in the child of other fibers' stacks: kept, so that nothing of theirs runs there
-cdef object main_thread = sys.modules["threading"].main_thread().ident if "threading" in sys.modules else _thread.get_ident()
+cdef dict orphans = {}  # by the system's number of their thread: schedulers that no dictionary owns
+cdef unsigned long main_thread = (
+    sys.modules["threading"].main_thread().ident if "threading" in sys.modules else PyThread_get_thread_ident()
+)
 
 
 cdef class Anchor:
@@ -42,14 +54,29 @@ cdef class Anchor:
     cdef Scheduler scheduler
 
     def __dealloc__(self):
-        cdef bint own = weft_get_scheduler() == <void *>self.scheduler
-        if own:
+        cdef Scheduler scheduler = self.scheduler
+        cdef bint own = scheduler is not None and weft_get_scheduler() == <void *>scheduler
+        if own and not scheduler.on_main_thread:
+            weft_set_ending()
+            forget_locals(scheduler.main)  # while the scheduler serves: finalizers may wait
+            end_scheduler(scheduler)
+        elif own:
             weft_set_scheduler(NULL)
-        self.scheduler.close()
-        if self.scheduler in schedulers:
-            schedulers.remove(self.scheduler)
-            if own and not self.scheduler.on_main_thread:
-                self.scheduler.retire()
+        if scheduler is not None:
+            scheduler.close()
+            if scheduler in schedulers:
+                schedulers.remove(scheduler)
+
+
+cdef int end_scheduler(Scheduler scheduler) except -1:
+    """Let this thread have no scheduler any more."""
+    if scheduler in schedulers:
+        schedulers.remove(scheduler)
+    if weft_get_scheduler() == <void *>scheduler:
+        weft_set_scheduler(NULL)
+    scheduler.close()
+    scheduler.retire()
+    return 0
 
 
 cdef Scheduler get_scheduler():
@@ -63,13 +90,38 @@ cdef Scheduler get_scheduler():
 cdef Scheduler make_scheduler():
     cdef Scheduler scheduler = Scheduler()
     cdef Anchor anchor = Anchor()
-    anchor.scheduler = scheduler
-    state = <object>PyThreadState_GetDict()
-    state["weft"] = anchor
+    close_orphans()
+    try:
+        scheduler.start(PyThread_get_thread_ident() == main_thread, base_greenlet())
+        if weft_get_scheduler() != NULL:  # a finalizer has made one meanwhile
+            end_scheduler(scheduler)
+            return get_scheduler()
+        if weft_is_ending():
+            orphans[weft_thread_id()] = scheduler
+        else:
+            anchor.scheduler = scheduler
+            state = <object>PyThreadState_GetDict()
+            state["weft"] = anchor
+        schedulers.append(scheduler)
+    except BaseException:
+        anchor.scheduler = None
+        end_scheduler(scheduler)
+        raise
     weft_set_scheduler(<void *>scheduler)
-    schedulers.append(scheduler)
-    scheduler.start(_thread.get_ident() == main_thread, base_greenlet())
     return scheduler
+
+
+cdef int close_orphans() except -1:
+    """Close the orphans whose thread has ended."""
+    cdef Scheduler scheduler
+    for thread in list(orphans):
+        if not weft_thread_lives(thread):
+            scheduler = orphans.pop(thread, None)
+            if scheduler is not None:
+                scheduler.close()
+                if scheduler in schedulers:
+                    schedulers.remove(scheduler)
+    return 0
 
 
 cdef object base_greenlet():
@@ -84,16 +136,6 @@ cdef object base_greenlet():
             return base
         Py_DECREF(<object><PyObject *>greenlet)
         greenlet = parent
-
-
-def end_process():
-    """The task that forked is over in the child: end as the last thread of a process does."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            pass
-    os._exit(0)
 
 
 def before_fork():
@@ -115,7 +157,7 @@ def after_fork_in_child():
     cdef Scheduler scheduler
     cdef Fiber fiber
     cdef void *link
-    main_thread = _thread.get_ident()
+    main_thread = PyThread_get_thread_ident()
     forget_idle_threads()
     known = weft_get_scheduler()
     for other in list(schedulers):
@@ -126,11 +168,6 @@ def after_fork_in_child():
     if known == NULL:
         return
     scheduler = <Scheduler>known
-    if scheduler.listens:
-        before = _signal.set_wakeup_fd(-1)
-        if before != scheduler.ready.outer:
-            _signal.set_wakeup_fd(before)
-        scheduler.listens = False
     scheduler.forking = 0
     fiber = scheduler.current
     link = scheduler.newest
@@ -140,6 +177,7 @@ def after_fork_in_child():
         link = (<Fiber>link).older
     abandoned.append((scheduler.ready, scheduler.timers, scheduler.poller, scheduler.idle, scheduler.ring))
     scheduler.ring = None
+    scheduler.deafen()
     scheduler.ready.close()
     scheduler.poller.close()
     scheduler.ready = RunQueue()
@@ -147,13 +185,15 @@ def after_fork_in_child():
     fiber.ready = scheduler.ready
     scheduler.poller = make_poller()
     scheduler.idle = []
-    scheduler.ready.open()
-    scheduler.poller.open(scheduler.ready.inner)
     scheduler.on_main_thread = True
     scheduler.forked = scheduler.forked or fiber is not scheduler.main
     scheduler.main = fiber
     scheduler.newest = <void *>fiber
     fiber.older = fiber.newer = NULL
+    if scheduler.forked:
+        set_heir(fiber)
+    scheduler.ready.open()  # may be refused: then the next wait tries again
+    scheduler.poller.open(scheduler.ready.inner)
 
 
 os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

@@ -15,11 +15,13 @@ cdef class Task(Fiber):
     cdef list callbacks
     cdef WaitQueue joiners
     cdef object __weakref__
-    cdef bint enter(self) except -1
-    cdef int conclude(self, PyObject *value) except -1
-    cdef int fail(self) except -1
+    cdef str condition(self)
+    cdef bint enter(self) noexcept
+    cdef void conclude(self, PyObject *value) noexcept
+    cdef void fail(self, object error) noexcept
     cdef int ask(self) except -1
-    cdef int finish(self) except -1
-    cdef int drop_function(self) except -1
+    cdef void finish(self) noexcept
+    cdef void drop_function(self) noexcept
+    cdef void drop_later(self) noexcept
     cdef int give_back(self) except -1
     cdef int wait_end(self, double timeout) except -1

@@ -9,6 +9,10 @@ Invariants:
 - SystemExit and KeyboardInterrupt go to the main task as well.
 - The cyclic collector does not look at a task before its end: until then the registry holds it, so it could find nothing to free. It looks at one
   that ended with something that may lie in a cycle.
+- ``run`` raises nothing. Whatever the function left, its outcome is the task's; what foreign code raises
+  beside it (finalizers, callbacks, reports) is printed at most once.
+- A task runs foreign code only while it is the current fiber: the function, finalizers of what it
+  held, callbacks, reports. What is left of an ended task then runs none when it is dropped.
 
 Tried and dropped: a task begins in the context of the last one, if that left it as it was, instead of a new copy: spawn and join 0.293 us
 instead of 0.277, because the interpreter keeps contexts of its own ready.
@@ -25,8 +29,10 @@ from weft._core.greenlets cimport (
     PyExc_GreenletExit,
     PyGreenlet_Import,
     PyMethodDef,
-    raise_error,
 )
+from weft._core.local cimport forget_locals
+from weft._core.names cimport exact, name_of
+from weft._core.reports cimport Unseen, ends_program, is_a, report
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.shells cimport keep_shells
@@ -36,9 +42,11 @@ from weft._core.waiting cimport WaitQueue
 import sys
 
 from weft._core.errors import Cancelled
-from weft._core.hooks import set_main_type
+from weft._core.hooks import set_heir_setter, set_main_type
 
 cdef extern from "thread.h":
+    PyObject *weft_take_error() noexcept
+    bint weft_has_callbacks(PyObject *o) noexcept
     bint weft_same_context(void *state, PyObject *snapshot)
     bint weft_context_fits(PyObject *first, PyObject *copy)
 
@@ -46,57 +54,21 @@ cdef extern from "Python.h":
     object PyContext_CopyCurrent()
     object PyContext_Copy(object context)
     PyObject *weft_copy_context "PyContext_Copy"(PyObject *context)
-    int PyContext_Enter(object context) except -1
+    int PyContext_Enter(object context)
     int PyContext_Exit(object context)
+    void PyErr_WriteUnraisable(PyObject *where)
     PyObject *PyObject_Call(PyObject *fn, PyObject *args, PyObject *kwargs)
     void PyErr_SetNone(object kind)
-    void PyErr_SetObject(PyObject *kind, PyObject *error)
     bint PyCallable_Check(PyObject *o)
-    bint PyFunction_Check(object o)
-    ctypedef struct PyFunctionObject:
-        PyObject *func_name
     bint PyObject_IS_GC(PyObject *o)
     void PyObject_GC_UnTrack(PyObject *o)
     void PyObject_GC_Track(PyObject *o)
     Py_ssize_t Py_REFCNT(object o)
 
-cdef extern from *:
-    """
-    #if PY_VERSION_HEX >= 0x030D0000
-    static void weft_write_unraisable(const char *what, PyObject *where) { PyErr_FormatUnraisable("Exception ignored %s %R", what, where); }
-    #else
-    extern void _PyErr_WriteUnraisableMsg(const char *message, PyObject *object);
-    static void weft_write_unraisable(const char *what, PyObject *where) { _PyErr_WriteUnraisableMsg(what, where); }
-    #endif
-    """
-    void weft_write_unraisable(const char *what, PyObject *where)
-
 PyGreenlet_Import()
 
 cdef unsigned long long counter = 0
 cdef tuple EMPTY = ()
-
-
-cdef class Unseen:
-    """An error that nobody has asked for yet; reported when it is dropped with its task. An object of its own, so that no other task needs a finalizer."""
-
-    cdef str name
-    cdef object error
-    cdef bint asked
-
-    def __del__(self):
-        if self.asked or self.error is None:
-            return
-        self.asked = True
-        try:
-            import traceback
-
-            stream = sys.stderr
-            if stream is not None:
-                stream.write(f"Exception in {self.name}:\n" + "".join(traceback.format_exception(self.error)))
-                stream.flush()
-        except Exception:
-            pass
 
 
 cdef class Task(Fiber):
@@ -114,30 +86,39 @@ cdef class Task(Fiber):
         global counter
         if self.label is None:
             counter += 1
-            self.label = f"Task-{counter} ({self.fn if isinstance(self.fn, str) else getattr(self.fn, '__name__', type(self.fn).__name__)})"
+            fn = self.fn
+            self.label = f"Task-{counter} ({fn if type(fn) is str else name_of(fn)})"
         return self.label
 
     @name.setter
     def name(self, value: str) -> None:
-        self.label = str(value)
+        self.label = exact(str(value))
+
+    cdef str condition(self):
+        """The task's state in a word."""
+        if not self.ended:
+            return ("new", "ready", "running", "parked", "ended")[<int>self.state]
+        if self.error is None:
+            return "finished"
+        return "cancelled" if is_a(self.error, Cancelled) else "failed"
 
     def __repr__(self):
-        if not self.ended:
-            state = ("new", "ready", "running", "parked", "ended")[<int>self.state]
-        elif self.cancelled():
-            state = "cancelled"
-        else:
-            state = "finished" if self.error is None else f"failed: {self.error!r}"
+        state = self.condition()
+        if state == "failed":
+            try:
+                state = f"failed: {self.error!r}"
+            except Exception:  # its own fault
+                state = f"failed: {name_of(type(self.error))}"
         return f"<Task {self.name!r} {state}>"
 
-    cdef int run(self) except -1:
+    cdef void run(self) noexcept:
         """Call the function. This frame lies under the task, so only `self` is alive in it across the call."""
         cdef PyObject *value = NULL
         if self.enter():
             value = PyObject_Call(<PyObject *>self.fn, <PyObject *>self.args, NULL if self.kwargs is None else <PyObject *>self.kwargs)
-        return self.conclude(value)
+        self.conclude(value)
 
-    cdef bint enter(self) except -1:
+    cdef bint enter(self) noexcept:
         """Enter the task's own context; False with an error set if that cannot be, or if it was cancelled before it began."""
         cdef PyObject *own
         if self.cancelling:
@@ -147,50 +128,43 @@ cdef class Task(Fiber):
             PyErr_SetNone(Cancelled)
             return False
         own = weft_copy_context(<PyObject *>self.context)
-        if own == NULL:
+        if own == NULL or PyContext_Enter(<object>own) < 0:
+            Py_XDECREF(own)
             self.context = None
             return False
         self.context = <object>own
         Py_XDECREF(own)
         PyObject_GC_UnTrack(own)  # the task holds it until its end, as the registry holds the task
-        PyContext_Enter(self.context)
         return True
 
-    cdef int conclude(self, PyObject *value) except -1:
+    cdef void conclude(self, PyObject *value) noexcept:
         """The function has returned `value`, a new reference, or left an error (NULL)."""
+        cdef PyObject *error = weft_take_error() if value == NULL else NULL
         if self.context is not None:
             PyObject_GC_Track(<PyObject *>self.context)
-            if PyContext_Exit(self.context) < 0:
-                Py_XDECREF(value)
-                value = NULL
+            if PyContext_Exit(self.context) < 0:  # the function entered another one and has not left it
+                PyErr_WriteUnraisable(<PyObject *>self.context)
         if value == NULL:
-            self.fail()
+            self.fail(<object>error)
+            Py_XDECREF(error)
         else:
             self.value = <object>value
             Py_XDECREF(value)
-        self.args = self.kwargs = None
         self.finish()
-        return 0
 
-    cdef int fail(self) except -1:
-        """Keep the error that is set."""
+    cdef void fail(self, object error) noexcept:
+        """Keep `error`; see to it that it is reported if nobody asks for it."""
         cdef Unseen unseen
-        try:
-            raise_error()
-        except BaseException as error:
-            error.__traceback__ = error.__traceback__.tb_next  # without this very line
-            if isinstance(error, <object>PyExc_GreenletExit):
-                self.error = Cancelled(*error.args)
-                return 0
-            self.error = error
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                get_scheduler().main.interrupt(error)
-            elif not isinstance(error, Cancelled):
-                unseen = Unseen()
-                unseen.name = self.name
-                unseen.error = error
-                self.unseen = unseen
-        return 0
+        if is_a(error, <object>PyExc_GreenletExit):
+            self.error = Cancelled(*BaseException.args.__get__(error))
+            return
+        self.error = error
+        if ends_program(error) or is_a(error, Cancelled):
+            return
+        unseen = Unseen()
+        unseen.name = self.name
+        unseen.error = error
+        self.unseen = unseen
 
     cdef int ask(self) except -1:
         """Somebody has seen how it ended."""
@@ -199,7 +173,7 @@ cdef class Task(Fiber):
             self.unseen = None
         return 0
 
-    cdef int finish(self) except -1:
+    cdef void finish(self) noexcept:
         """Tell everybody, and let go of what may run somebody's code when it is dropped."""
         self.drop_function()
         self.ended = True
@@ -209,33 +183,36 @@ cdef class Task(Fiber):
         if callbacks is not None:
             for callback in callbacks:
                 self.call(callback)
-        self.context = None
+            callbacks = callback = None
+        if self.has_locals:
+            forget_locals(self)
+        self.context = self.scope = self.pending = self.loop = None
+        if <void *>self == heir:
+            end_process(self)
         if Py_REFCNT(self) <= 2:  # the registry's and the scheduler's: nobody will ever ask
             self.value = self.error = self.unseen = None
+            if weft_has_callbacks(<PyObject *>self) and Py_REFCNT(self) <= 2:
+                self.drop_later()
         elif self.error is not None or PyObject_IS_GC(<PyObject *>self.value):
             PyObject_GC_Track(<PyObject *>self)
-        return 0
 
-    cdef int drop_function(self) except -1:
-        """Let go of the function, but for what it takes to name the task by, should anybody ask."""
-        if self.label is not None:
-            self.fn = None
-        elif PyFunction_Check(self.fn):
-            self.fn = <object>(<PyFunctionObject *><PyObject *>self.fn).func_name
-        else:
-            self.fn = type(self.fn)
-        return 0
+    cdef void drop_function(self) noexcept:
+        """Let go of the function and its arguments, but for the name, should anybody ask for it."""
+        if self.fn is not None:
+            self.fn = name_of(self.fn) if self.label is None else None
+        self.args = self.kwargs = None
+
+    cdef void drop_later(self) noexcept:
+        """Let another task drop this one: the callbacks of its weak references may run any code."""
+        cdef Task task = new_task(get_scheduler(), discard)
+        task.args = (self,)
+        task.ready.push(task)
 
     def call(self, callback):
         try:
             callback(self)
-        except (KeyboardInterrupt, SystemExit) as error:
-            get_scheduler().main.interrupt(error)
-        except BaseException:
-            import traceback
-
-            print(f"Exception in a callback of {self!r}:", file=sys.stderr)
-            traceback.print_exc()
+        except BaseException as error:
+            report(f"Exception in a callback of <Task {self.name!r} {self.condition()}>:", error)
 
     cdef int wait_end(self, double timeout) except -1:
         """1 once the task has ended, 0 if `timeout` seconds passed before."""
@@ -277,7 +254,7 @@ cdef class Task(Fiber):
         if not self.wait_end(seconds(timeout)):
             raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
         self.ask()
-        if isinstance(self.error, Cancelled):
+        if is_a(self.error, Cancelled):
             from concurrent.futures import CancelledError
 
             raise CancelledError(self.name)
@@ -293,7 +270,7 @@ cdef class Task(Fiber):
 
     def cancelled(self) -> bool:
         """True once the task has ended because it was cancelled."""
-        return <bint>self.ended and isinstance(self.error, Cancelled)
+        return <bint>self.ended and is_a(self.error, Cancelled)
 
     def cancel(self) -> bool:
         """Ask the task to end: ``weft.Cancelled`` is raised where it waits, and at each later wait. One that has not begun never begins.
@@ -313,15 +290,17 @@ cdef class Task(Fiber):
         """It was to begin later, and never will: end it here, or where it belongs if somebody is to be told."""
         cdef Scheduler scheduler = get_scheduler()
         self.update()
+        if self.queued:  # another thread has cancelled it: it ends in its turn
+            return 0
         if self.ready is not scheduler.ready or self.callbacks is not None or self.joiners is not None:
             self.ready.push(self)
             return 0
         scheduler.timers.remove(self)
         self.error = CANCELLED_UNSTARTED
-        self.drop_function()
-        self.args = self.kwargs = self.context = None
         self.ended = True
         scheduler.release(self)
+        self.drop_function()  # last: it may run foreign code, which may do anything to this task
+        self.context = None
         return 0
 
     cdef void fire(self) noexcept:
@@ -352,6 +331,20 @@ cdef bint fits():
 
 
 cdef bint known_layout = fits()
+
+
+cdef Task new_task(Scheduler scheduler, object fn):
+    """A task that calls `fn`, in the registry but not in the run queue."""
+    cdef Task task = Task.__new__(Task)
+    task.fn = fn
+    task.args = EMPTY
+    task.context = PyContext_CopyCurrent()
+    scheduler.adopt(task)
+    return task
+
+
+def discard(_) -> None:
+    """Do nothing. The task that calls this drops its argument."""
 
 
 cdef Task make(const char *caller, Scheduler scheduler, PyObject *const *words, Py_ssize_t count, PyObject *names):
@@ -441,22 +434,11 @@ def spawn_at(Scheduler scheduler not None, fn, *args, **kwargs):
         raise RuntimeError("the thread that was to run this task has ended")
     if not callable(fn):
         raise TypeError(f"spawn takes a callable, not {fn!r}")
-    task = Task.__new__(Task)
-    task.fn = fn
+    task = new_task(scheduler, fn)
     task.args = args
     task.kwargs = kwargs
-    task.context = PyContext_CopyCurrent()
-    scheduler.adopt(task)
     scheduler.ready.push(task)
     return task
-
-
-def write_unraisable(error, str what, where) -> None:
-    """Report an error that nobody can be told of, as the interpreter does: "Exception ignored `what` `where`", through ``sys.unraisablehook``."""
-    kind = type(error)
-    told = what.encode()
-    PyErr_SetObject(<PyObject *>kind, <PyObject *>error)
-    weft_write_unraisable(told, <PyObject *>where)
 
 
 def joinall(tasks, timeout=None):
@@ -481,5 +463,22 @@ def make_main():
     return task
 
 
+cdef void *heir = NULL  # the task that forked this process, if it was not the main one
+
+
+def inherit(Task task not None) -> None:
+    """Let the process end with `task`: it forked, and this is the child."""
+    global heir
+    heir = <void *>task
+
+
+cdef void end_process(Task task) noexcept:
+    """End the child as the interpreter ends with its main thread: by the status that the outcome asks for."""
+    from weft._core.forked import end
+
+    end(task.error)
+
+
 keep_shells(Task)
 set_main_type(make_main)
+set_heir_setter(inherit)

@@ -11,8 +11,11 @@ cdef class Watch:
     cdef readonly Fiber main
     cdef bint listens
     cdef bint on_main_thread
+    cdef double doubt
     cdef bint tidy(self) except -1
     cdef int look(self, bint block) noexcept
     cdef int poll(self, bint block) except -1
+    cdef double await_event(self) except -2
     cdef int jump(self, double when) except -1
     cdef int listen(self) except -1
+    cdef void deafen(self) noexcept

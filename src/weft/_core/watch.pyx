@@ -5,12 +5,14 @@ Invariants:
 - Only the thread that the watch belongs to touches anything here but ``ready``, which is the door for everybody else.
 - Before the thread falls asleep, ``ready`` is told to ring; whoever pushed before that is seen, and nobody sleeps.
 - A signal wakes the main fiber, which runs the handlers: nothing here does.
+- Nothing here runs foreign code: no fiber is current. Before 3.12 the collector is held off for it.
+- While nothing but another thread could wake somebody, the main thread asks again from time to time whether one is left.
 - With a virtual clock time jumps to the next deadline when nobody can run, after descriptors and threads had their say.
 """
 
 from cpython.object cimport PyObject
 from libc.math cimport INFINITY
-from weft._core.hooks cimport find_deadlock, others_run
+from weft._core.hooks cimport find_deadlock, others_run, threads_left
 from weft._core.poller cimport make_poller
 from weft._core.runqueue cimport RunQueue
 from weft._core.timers cimport TimerHeap, advance, is_virtual, monotonic, patience, real_monotonic
@@ -18,7 +20,14 @@ from weft._core.timers cimport TimerHeap, advance, is_virtual, monotonic, patien
 import _signal
 
 cdef extern from "Python.h":
+    int PySignal_SetWakeupFd(int number)
     void PyErr_SetObject(PyObject *kind, PyObject *error)
+
+cdef extern from "thread.h":
+    int weft_hold_collector() noexcept
+    void weft_free_collector(int held) noexcept
+
+cdef double SOON = 0.05, LATE = 1  # seconds until a possible deadlock is looked at again, the first and the longest
 
 
 cdef class Watch:
@@ -28,6 +37,7 @@ cdef class Watch:
         self.ready = RunQueue()
         self.timers = TimerHeap()
         self.poller = make_poller()
+        self.doubt = SOON
 
     cdef bint tidy(self) except -1:
         """Nobody can run: do something that had time until then. Whether there was anything."""
@@ -44,31 +54,22 @@ cdef class Watch:
 
     cdef int poll(self, bint block) except -1:
         """Fire the timers that are due and ask the poller; with `block`, wait until something can happen."""
-        cdef double first, timeout = 0
-        cdef int outcome = 0
-        if block and not self.tidy():
-            first = self.timers.first()
-            if first == INFINITY:
-                if self.poller.waiting == 0 and self.on_main_thread:
-                    error = find_deadlock(self)
-                    if error is not None and self.ready.head == NULL:
-                        self.main.interrupt(error)
-                        return 0
-                timeout = -1
-            else:
-                timeout = max(first - monotonic(), 0)
+        cdef double timeout = 0
+        cdef int outcome = 0, held
+        if block:
+            held = weft_hold_collector()
+            try:
+                timeout = self.await_event()
+            finally:
+                weft_free_collector(held)
         if timeout != 0:
-            if self.on_main_thread and not self.listens:
-                self.listen()
-                self.main.signalled = True  # one that came before it could ring
-                self.main.resume()
             self.ready.asleep = True
             if self.ready.head != NULL:  # pushed by another thread before it was told to ring
                 self.ready.asleep = False
                 timeout = 0
         try:
-            if timeout > 0 and is_virtual():
-                outcome = self.jump(first)
+            if timeout > 0 and is_virtual() and self.timers.size:
+                outcome = self.jump(self.timers.first())
             else:
                 outcome = self.poller.poll(timeout)
         finally:
@@ -80,7 +81,30 @@ cdef class Watch:
             self.main.resume()
         if self.timers.size:
             self.timers.fire_due(monotonic())
+        if self.ready.head != NULL:
+            self.doubt = SOON
         return 0
+
+    cdef double await_event(self) except -2:
+        """Nobody can run. Returns how many seconds to wait at most, -1 for no end, and 0 if there is something to do first."""
+        cdef double first = self.timers.first()
+        if self.tidy():
+            return 0
+        if self.on_main_thread:
+            if first == INFINITY and self.poller.waiting == 0:
+                if threads_left():  # one may wake somebody, or end without: only asking again tells
+                    first = monotonic() + self.doubt
+                    self.doubt = min(2 * self.doubt, LATE)
+                else:
+                    error = find_deadlock(self)
+                    if error is not None and self.ready.head == NULL:
+                        self.main.interrupt(error)
+                        return 0
+            if not self.listens and first > 0:
+                self.listen()
+                self.main.signalled = True  # one that came before it could ring
+                self.main.resume()
+        return -1 if first == INFINITY else max(first - monotonic(), 0)
 
     cdef int jump(self, double when) except -1:
         """Move the virtual clock to `when`, unless a descriptor or another thread has something to say first; returns what the poller does."""
@@ -106,3 +130,13 @@ cdef class Watch:
         except ValueError:  # not the main interpreter
             pass
         return 0
+
+    cdef void deafen(self) noexcept:
+        """Let signals ring the door no more: it is about to be closed, and its number may become another file's."""
+        cdef int before
+        if not self.listens:
+            return
+        self.listens = False
+        before = PySignal_SetWakeupFd(-1)
+        if before != self.ready.outer:  # somebody else's by now
+            PySignal_SetWakeupFd(before)

@@ -1,0 +1,2 @@
+cdef class Caller:
+    cdef readonly object __wrapped__
