@@ -100,3 +100,30 @@ def test_memory_stays_flat() -> None:
         task.cancel()
     del task
     assert not ended
+
+
+def test_two_threads_may_cancel_it() -> None:
+    task = weft.spawn_later(60, print, "never")
+    thread = threading.Thread(target=task.cancel)
+    thread.start()
+    thread.join()
+    assert task.cancel()
+    weft.sleep(0.01)
+    assert task.cancelled()
+    assert not task.cancel()
+    assert weft.spawn(lambda: 1).result() == 1
+
+
+def test_a_finalizer_of_what_is_taken_back_may_do_anything_to_it() -> None:
+    seen: list[bool] = []
+
+    class Argument:
+        def __del__(self) -> None:
+            seen.append(task.cancel())
+            task.add_done_callback(lambda ended: seen.append(ended.cancelled()))
+            weft.sleep(0)
+
+    task = weft.spawn_later(60, print, Argument())
+    assert task.cancel()
+    assert seen == [False, True]
+    assert task.cancelled()

@@ -40,20 +40,18 @@ cdef str last_part(const char *dotted):
 
 cdef str name_of(object fn):
     """Return the name of a callable; for one of a type that the program made, the type's name."""
-    while True:
+    while not PyFunction_Check(fn):
         if PyMethod_Check(fn):
             fn = <object>PyMethod_GET_FUNCTION(fn)
         elif isinstance(fn, Caller):
             fn = (<Caller>fn).__wrapped__
+        elif PyCFunction_Check(fn):
+            return (<PyCFunctionObject *><void *>fn).m_ml.ml_name.decode("utf-8", "replace")
+        elif PyType_Check(fn):
+            return last_part((<PyTypeObject *><void *>fn).tp_name)
         else:
-            break
-    if PyFunction_Check(fn):
-        return exact(<object>(<PyFunctionObject *><void *>fn).func_name)
-    if PyCFunction_Check(fn):
-        return (<PyCFunctionObject *><void *>fn).m_ml.ml_name.decode("utf-8", "replace")
-    if PyType_Check(fn):
-        return last_part((<PyTypeObject *><void *>fn).tp_name)
-    return last_part(Py_TYPE(fn).tp_name)
+            return last_part(Py_TYPE(fn).tp_name)
+    return exact(<object>(<PyFunctionObject *><void *>fn).func_name)
 
 
 cdef str describe(object thing):

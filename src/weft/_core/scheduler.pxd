@@ -30,6 +30,7 @@ cdef class Scheduler(Watch):
     cdef int interval
     cdef double looked
     cdef long tick
+    cdef PyGreenlet *newborn
     cdef Py_ssize_t references
     cdef bint leaving
     cdef bint ending

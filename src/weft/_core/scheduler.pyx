@@ -103,7 +103,7 @@ cdef PyObject *work(PyObject *body, PyObject *const *words, size_t count, PyObje
     """
     weft_end_of_stack()
     cdef Scheduler scheduler = <Scheduler>PyCFunction_GET_SELF(body)
-    scheduler.begin(weft_current_greenlet())
+    scheduler.begin(scheduler.newborn)
     while True:
         scheduler.current.run()
         if not scheduler.conclude():
@@ -385,6 +385,10 @@ cdef class Scheduler(Watch):
             Py_INCREF(<object><PyObject *>greenlet)
             return greenlet
         greenlet = weft_current_greenlet()
+        if greenlet == NULL:  # greenlet does not tell any more: the interpreter is about to end
+            PyErr_Clear()
+            greenlet = self.home(fiber)
+            Py_INCREF(<object><PyObject *>greenlet)
         if greenlet == fiber.worker and frames != NULL and weft_first(frames):
             fiber.frames = frames
         return greenlet
@@ -452,8 +456,7 @@ cdef class Scheduler(Watch):
         return <PyGreenlet *><PyObject *>worker
 
     cdef void begin(self, PyGreenlet *worker) noexcept:
-        """``starting`` is the fiber that runs, on `worker`, which holds itself; `worker` is a new reference."""
-        Py_DECREF(<object><PyObject *>worker)
+        """``starting`` is the fiber that runs, on `worker`, which holds itself."""
         if self.references == 0:
             self.references = Py_REFCNT(<object><PyObject *>worker)
         self.starting.state = RUNNING
@@ -481,7 +484,6 @@ cdef class Scheduler(Watch):
             if self.ending:
                 Py_DECREF(<object><PyObject *>worker)
                 return False
-        Py_INCREF(<object><PyObject *>worker)
         self.begin(worker)
         return True
 
@@ -518,6 +520,7 @@ cdef class Scheduler(Watch):
             return NULL
         PyObject_GC_UnTrack(<PyObject *>worker)
         self.started += 1
+        self.newborn = worker
         outcome = weft_lower(enter, <void *>worker, STEP if self.started & 1 else 1)
         if outcome == NULL and <void *>self.starting == fiber:  # it has not begun
             Py_DECREF(<object><PyObject *>worker)

@@ -19,6 +19,7 @@ from weft._core.poller cimport make_poller
 from weft._core.runqueue cimport RunQueue
 from weft._core.scheduler cimport Scheduler
 from weft._core.timers cimport TimerHeap
+from weft._core.watch cimport stop_listening
 
 import os
 import sys
@@ -159,6 +160,7 @@ def after_fork_in_child():
     cdef void *link
     main_thread = PyThread_get_thread_ident()
     forget_idle_threads()
+    stop_listening()
     known = weft_get_scheduler()
     for other in list(schedulers):
         if <void *>other != known:

@@ -14,6 +14,7 @@ Invariants:
 
 cimport cython
 from weft._core.fiber cimport Fiber
+from weft._core.names cimport describe
 from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport monotonic
@@ -371,4 +372,4 @@ cdef class Condition(Awaited):
         self.notify(self.line.size)
 
     def __repr__(self):
-        return f"<weft.Condition({self.lock!r}), {self.line.size} waiting>"
+        return f"<weft.Condition({describe(self.lock)}), {self.line.size} waiting>"

@@ -91,7 +91,7 @@ cdef class Task(Fiber):
         return self.label
 
     @name.setter
-    def name(self, value: str) -> None:
+    def name(self, value):
         self.label = exact(str(value))
 
     cdef str condition(self):

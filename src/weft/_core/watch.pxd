@@ -19,3 +19,6 @@ cdef class Watch:
     cdef int jump(self, double when) except -1
     cdef int listen(self) except -1
     cdef void deafen(self) noexcept
+
+
+cdef void stop_listening() noexcept

@@ -17,10 +17,12 @@ from weft._core.poller cimport make_poller
 from weft._core.runqueue cimport RunQueue
 from weft._core.timers cimport TimerHeap, advance, is_virtual, monotonic, patience, real_monotonic
 
-import _signal
+from _signal import set_wakeup_fd as signal_wakeup_fd
+
+cdef int rung = -1  # the door that signals ring, -1 for none
+cdef object set_wakeup_fd = signal_wakeup_fd  # held here: modules are emptied before the last scheduler goes
 
 cdef extern from "Python.h":
-    int PySignal_SetWakeupFd(int number)
     void PyErr_SetObject(PyObject *kind, PyObject *error)
 
 cdef extern from "thread.h":
@@ -122,21 +124,34 @@ cdef class Watch:
 
     cdef int listen(self) except -1:
         """Let signals ring the door, unless somebody else listens."""
+        global rung
         self.listens = True
         try:
-            before = _signal.set_wakeup_fd(self.ready.outer, warn_on_full_buffer=False)
+            before = set_wakeup_fd(self.ready.outer, warn_on_full_buffer=False)
             if before != -1:
-                _signal.set_wakeup_fd(before)
+                set_wakeup_fd(before)
+            else:
+                rung = self.ready.outer
         except ValueError:  # not the main interpreter
             pass
         return 0
 
     cdef void deafen(self) noexcept:
         """Let signals ring the door no more: it is about to be closed, and its number may become another file's."""
-        cdef int before
-        if not self.listens:
-            return
-        self.listens = False
-        before = PySignal_SetWakeupFd(-1)
-        if before != self.ready.outer:  # somebody else's by now
-            PySignal_SetWakeupFd(before)
+        if self.listens:
+            self.listens = False
+            stop_listening()
+
+
+cdef void stop_listening() noexcept:
+    """Let signals ring no door. In a forked child it may be called again: where it is too early, the interpreter refuses."""
+    global rung
+    if rung < 0:
+        return
+    try:
+        before = set_wakeup_fd(-1)
+        if before != rung:  # somebody else's by now
+            set_wakeup_fd(before)
+        rung = -1
+    except Exception:  # not the main thread (yet), or the interpreter is about to end
+        pass

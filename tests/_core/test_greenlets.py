@@ -1,0 +1,138 @@
+"""Raw greenlets beside tasks: who runs them, and what becomes of their ends."""
+
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+Run = Callable[..., CompletedProcess[str]]
+
+
+def test_a_greenlet_that_ends_after_its_task_ends_where_it_was_switched_to(run_python: Run) -> None:
+    done = run_python("""
+import greenlet, weft
+
+def make(fails):
+    def body():
+        greenlet.getcurrent().parent.switch("first")
+        if fails:
+            raise KeyError("end")
+        return "second"
+    made = greenlet.greenlet(body)
+    print(made.switch())
+    return made
+
+def finish(made):
+    try:
+        return made.switch()
+    except KeyError as error:
+        return repr(error)
+
+for fails in (False, True):
+    made = weft.spawn(make, fails).result()
+    weft.joinall([weft.spawn(weft.sleep, 0.001) for _ in range(3)])
+    print(finish(made))
+    made = weft.spawn(make, fails).result()
+    print(weft.spawn(finish, made).result())
+print(weft.spawn(int, "7").result())
+""")
+    assert done.stdout.split("\n") == ["first", "second"] * 2 + ["first", "KeyError('end')"] * 2 + ["7", ""]
+
+
+def test_a_greenlet_of_a_parked_task_gives_its_value_to_whoever_ran_it(run_python: Run) -> None:
+    done = run_python("""
+import greenlet, weft
+
+made = []
+
+def make():
+    made.append(greenlet.greenlet(lambda: "value"))
+    weft.sleep(0.05)
+    return "slept"
+
+task = weft.spawn(make)
+weft.sleep(0)
+print(made[0].switch(), task.done(), task.result())
+""")
+    assert done.stdout == "value False slept\n"
+
+
+def test_an_exception_thrown_into_a_parked_task_is_its_own(run_python: Run) -> None:
+    done = run_python("""
+import greenlet, weft
+
+def wait(how):
+    places.append(greenlet.getcurrent())
+    how()
+
+lock = weft.Lock()
+lock.acquire()
+queue = weft.Queue()
+for how in (lambda: weft.sleep(60), lock.acquire, queue.get, lambda: weft.Event().wait()):
+    places = []
+    task = weft.spawn(wait, how)
+    weft.sleep(0)
+    places[0].throw(KeyError("thrown"))
+    print(task.join(5), repr(task.exception()))
+    places = []
+    task = weft.spawn(wait, how)
+    thrower = weft.spawn(lambda: places[0].throw(KeyError("thrown")))
+    print(weft.joinall([task, thrower], 5) == [task, thrower], repr(task.exception()), thrower.exception())
+queue.put("kept")
+lock.release()
+print(queue.get(), lock.acquire(), weft.spawn(int, "7").result())
+""")
+    assert done.stdout.splitlines() == ["True KeyError('thrown')", "True KeyError('thrown') None"] * 4 + ["kept True 7"]
+
+
+def test_a_bare_switch_to_a_parked_task_wakes_nobody(run_python: Run) -> None:
+    done = run_python("""
+import greenlet, weft
+
+places = []
+
+def wait():
+    places.append(greenlet.getcurrent())
+    weft.sleep(0.05)
+    return "slept"
+
+task = weft.spawn(wait)
+weft.sleep(0)
+for _ in range(3):
+    places[0].switch()
+print(task.done(), task.result())
+""")
+    assert done.stdout == "False slept\n"
+
+
+def test_a_switch_to_what_lies_below_a_task_comes_back(run_python: Run) -> None:
+    done = run_python("""
+import greenlet, weft
+
+def below():
+    parent = greenlet.getcurrent().parent
+    return parent.switch("value")
+
+print(weft.spawn(below).result(), weft.spawn(int, "7").result())
+""")
+    assert done.stdout == "value 7\n"
+
+
+def test_a_greenlet_that_is_traced_by_a_function_that_fails(run_python: Run) -> None:
+    done = run_python(
+        """
+import greenlet, weft
+
+def trace(event, what):
+    raise ValueError("trace")
+
+weft.spawn(weft.sleep, 0.01)
+greenlet.settrace(trace)
+try:
+    weft.sleep(0.02)
+except ValueError:
+    pass
+greenlet.settrace(None)
+print(weft.spawn(int, "7").result(5))
+""",
+        check=False,
+    )
+    assert done.stdout == "7\n"

@@ -1,0 +1,244 @@
+"""A scheduler for each thread: made whole or not at all, ended with its thread, begun anew in a forked child."""
+
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+import pytest
+
+Run = Callable[..., CompletedProcess[str]]
+
+SLEEPERS = """
+import weft
+
+def work():
+    def sleeper(number):
+        while True:
+            weft.sleep(0.001 * (number + 1))
+    def computer():
+        while True:
+            sum(range(1000))
+            weft.sleep(0)
+    for number in range(5):
+        weft.spawn(sleeper, number)
+    weft.spawn(computer)
+    begun.release()
+    weft.Event().wait(WAIT)
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "pass",
+        "import sys; sys.exit(0)",
+        "import os; os._exit(0)",
+        "weft.spawn(__import__('sys').exit, 0); weft.sleep(5)",
+        "import atexit; atexit.register(lambda: weft.joinall([weft.spawn(weft.sleep, 0.01)]))",
+        "import atexit; atexit.register(weft.sleep, 0.05)",
+    ],
+)
+@pytest.mark.parametrize(("daemon", "wait"), [(True, 1000), (False, 0.05)])
+def test_the_interpreter_ends_while_threads_run_tasks(run_python: Run, daemon: bool, wait: float, end: str) -> None:
+    for _ in range(3):
+        done = run_python(
+            SLEEPERS.replace("WAIT", str(wait))
+            + f"""
+import threading
+begun = threading.Semaphore(0)
+for _ in range(4):
+    threading.Thread(target=work, daemon={daemon}).start()
+for _ in range(4):
+    begun.acquire()
+weft.sleep(0.02)
+{end}
+"""
+        )
+        assert done.stderr == ""
+
+
+def test_no_descriptor_left_when_a_thread_first_waits(run_python: Run) -> None:
+    done = run_python("""
+import os, resource, threading, weft
+
+weft.sleep(0)
+least = os.open("/dev/null", 0)
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+def work():
+    for room in range(4):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least + 1 + room, hard))
+        try:
+            weft.sleep(0)
+            print("slept with", room)
+        except OSError as error:
+            print(error.errno)
+    print(weft.spawn(int, "7").result())
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print(weft.spawn(int, "8").result())
+""")
+    assert done.stdout.split() == ["24", "24", "24", "slept", "with", "3", "7", "8"]
+
+
+def test_finalizers_of_a_threads_locals_may_take_locks_and_wait(run_python: Run) -> None:
+    done = run_python("""
+import os, threading, weft
+
+class Connection:
+    lock = weft.Lock()
+    closed = 0
+    def __del__(self):
+        with Connection.lock:
+            weft.sleep(0.001)
+            Connection.closed += 1
+
+local = weft.local()
+
+def work():
+    local.connection = Connection()
+
+def count():
+    return len(os.listdir("/proc/self/fd"))
+
+work()
+before = count()
+for _ in range(20):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+print(Connection.closed, count() - before)
+""")
+    assert done.stdout == "20 0\n"
+
+
+def test_finalizers_that_run_after_a_threads_end_leak_nothing(run_python: Run) -> None:
+    done = run_python("""
+import contextvars, os, threading, weft
+
+class Late:
+    def __del__(self):
+        weft.sleep(0.001)
+
+variable = contextvars.ContextVar("variable")
+
+def count():
+    return len(os.listdir("/proc/self/fd"))
+
+def run(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+def work():
+    weft.sleep(0)
+    variable.set(Late())
+
+run(work)
+before = count()
+for _ in range(20):
+    run(work)
+run(lambda: weft.sleep(0))
+print(count() - before <= 3)
+""")
+    assert done.stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("statement", "status", "said"),
+    [
+        ("raise ValueError('in the child')", 1, "ValueError: in the child"),
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit()", 0, ""),
+        ("sys.exit('words')", 1, "words"),
+        ("return", 0, ""),
+        ("raise KeyboardInterrupt", -2, "KeyboardInterrupt"),
+        ("weft.current_task().cancel(); weft.sleep(0)", 0, ""),
+    ],
+)
+def test_a_task_that_forked_ends_the_child_with_its_own_outcome(run_python: Run, statement: str, status: int, said: str) -> None:
+    done = run_python(f"""
+import os, sys, weft
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        print("unflushed", end="")
+        {statement}
+        return
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+print(weft.spawn(fork).result())
+""")
+    assert done.stdout == f"unflushed{status}\n"
+    assert said in done.stderr
+    assert bool(said) == bool(done.stderr)
+
+
+def test_a_child_waits_for_threads_that_it_started(run_python: Run) -> None:
+    done = run_python("""
+from weft import monkey; monkey.patch_all()
+import os, threading, time, weft
+
+def late():
+    time.sleep(0.05)
+    print("late", flush=True)
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        threading.Thread(target=late).start()
+        return
+    os.waitpid(child, 0)
+
+weft.spawn(fork).result()
+""")
+    assert done.stdout == "late\n"
+    assert done.stderr == ""
+
+
+def test_threading_is_whole_in_the_child_of_a_task(run_python: Run) -> None:
+    done = run_python("""
+from weft import monkey; monkey.patch_all()
+import os, threading, weft
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+        print(threading.current_thread() is threading.main_thread(), threading.active_count(), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+weft.spawn(fork).result()
+fork()
+""")
+    assert done.stdout == "True 1\n" * 2
+    assert done.stderr == ""
+
+
+def test_a_signal_in_a_threads_child_writes_into_no_file_of_the_childs(run_python: Run) -> None:
+    done = run_python("""
+import os, signal, tempfile, threading, warnings, weft
+
+warnings.simplefilter("ignore")
+weft.sleep(0.01)
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        files = [tempfile.TemporaryFile() for _ in range(6)]
+        os.kill(os.getpid(), signal.SIGUSR1)
+        print([os.pread(file.fileno(), 10, 0) for file in files], flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+thread = threading.Thread(target=fork)
+thread.start()
+thread.join()
+""")
+    assert done.stdout == f"{[b''] * 6}\n"
