@@ -5,6 +5,8 @@ Invariants:
 - What is released is handed to the first who waits, and never seen free in between: first come, first served.
 - A waiter that was woken owns what it was handed, even if its timeout came too (see waiting).
 - Everything works between tasks and between OS threads: each thread's scheduler parks its own task, and waking goes through its door.
+- A task that waits at a condition takes its lock again whatever cancels it. What ends the program gets out without the lock: that task's
+  releases then do nothing, so the error that it carries is not masked (``lost``).
 - Releasing and setting run no Python code, so a finalizer may do it.
 - Who holds and who waits can be asked (``owner``, ``waiters``), for people who look for a fault; an answer may be old when it comes.
 - The methods are plain ones of C (``binding=False``), which the interpreter calls by its shortest way when they are the object's own type's: a
@@ -13,14 +15,17 @@ Invariants:
 """
 
 cimport cython
-from weft._core.fiber cimport Fiber
+from weft._core.fiber cimport ENDED, Fiber
 from weft._core.names cimport describe
 from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
-from weft._core.timers cimport monotonic
+from weft._core.timers cimport acquiring, lasting, monotonic, waiting
 from weft._core.waiting cimport Awaited, Waiter, WaitQueue
 
-import _thread
+from weft._core.errors import Cancelled, DeadlockError
+
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
 
 
 cdef inline int be_fair(Scheduler scheduler) except -1:
@@ -28,28 +33,32 @@ cdef inline int be_fair(Scheduler scheduler) except -1:
     return scheduler.give_way() if overdue(scheduler, 1) else 0
 
 
-cdef double limit(bint blocking, object timeout) except? -2:
-    """``acquire``'s two arguments as seconds: -1 without end, 0 for not at all. The errors are those of ``threading``."""
-    cdef double value = timeout
-    if not blocking:
-        if value != -1:
-            raise ValueError("can't specify a timeout for a non-blocking call")
-        return 0
-    if value == -1:
-        return -1
-    if value < 0:
-        raise ValueError("timeout value must be a non-negative number")
-    if value > _thread.TIMEOUT_MAX:
-        raise OverflowError("timeout value is too large")
-    return value
+cdef dict lose(dict lost, Fiber fiber, Py_ssize_t count):
+    """Note in `lost` (None: a new one) that `fiber` does not have the lock which it will release `count` times; returns it."""
+    if lost is None:
+        lost = {}
+    for other in list(lost):
+        if (<Fiber>other).state == ENDED:  # it never released what it had lost
+            del lost[other]
+    lost[fiber] = count
+    return lost
 
 
-cdef double patience(object timeout) except? -2:
-    """``wait``'s argument as seconds: None and whatever is negative as ``threading`` takes them."""
-    if timeout is None:
-        return -1
-    cdef double value = timeout
-    return value if value > 0 else 0
+cdef bint forgive(dict lost, Fiber fiber):
+    """Whether `fiber` releases what it has lost; asked at each of its releases."""
+    count = lost.get(fiber)
+    if count is None:
+        return False
+    if count > 1:
+        lost[fiber] = count - 1
+    else:
+        del lost[fiber]
+    return True
+
+
+cdef bint ends_all(object error):
+    """Whether `error` ends the program or the stack (Ctrl-C, a deadlock): then nobody waits for a lock first."""
+    return isinstance(error, DeadlockError) or not isinstance(error, (Exception, Cancelled))
 
 
 @cython.final
@@ -75,15 +84,49 @@ cdef class Lock(Awaited):
         self.holder = None if waiter is None else waiter.fiber
         return 0
 
+    cdef int restore(self, bint wait) except -1:
+        """Take the lock after a wait that gave it up, whatever cancels the task; without `wait`, only if it is free."""
+        cdef Fiber me = get_scheduler().current
+        if not wait and self.held:
+            self.lost = lose(self.lost, me, 1)
+            return 0
+        me.shields += 1  # a cancellation comes again at each wait; here it has to wait itself
+        me.update()
+        try:
+            self.take(-1)
+        except:
+            self.lost = lose(self.lost, me, 1)
+            raise
+        finally:
+            me.shields -= 1
+            me.update()
+        return 0
+
+    cdef bint lacks(self) except -1:
+        """Whether the task that releases it has lost it while it waited at a condition, so that there is nothing to release."""
+        cdef Fiber me = get_scheduler().current
+        return self.lost is not None and not (self.held and self.holder is me) and forgive(self.lost, me)
+
     def acquire(self, bint blocking=True, timeout=-1) -> bool:
         """Take the lock, waiting at most `timeout` seconds (-1: as long as it takes). True if it was taken."""
-        return self.take(limit(blocking, timeout))
+        return self.take(acquiring(blocking, timeout))
 
     def release(self) -> None:
         """Hand the lock to the first who waits. RuntimeError if nobody holds it."""
+        if self.lost is not None and self.lacks():
+            return
         if not self.held:
             raise RuntimeError("release unlocked lock")
         self.give()
+
+    def _is_owned(self):
+        return self.held
+
+    def _release_save(self):
+        self.release()
+
+    def _acquire_restore(self, saved):
+        self.restore(True)
 
     def locked(self) -> bool:
         """True while somebody holds it."""
@@ -102,7 +145,7 @@ cdef class Lock(Awaited):
 
     def _at_fork_reinit(self):
         self.held = False
-        self.holder = None
+        self.holder = self.lost = None
         self.line = WaitQueue()
 
     def __repr__(self):
@@ -112,8 +155,9 @@ cdef class Lock(Awaited):
 cdef class RLock(Awaited):
     """A lock that its owner may take again: ``threading.RLock``. The owner is a task."""
 
-    cdef Fiber holder
-    cdef Py_ssize_t count
+    cdef Fiber holder  # the task that has it, or None
+    cdef Py_ssize_t count  # how many times that task has taken it
+    cdef dict lost  # as a Lock's
 
     cdef bint take(self, double seconds) except -1:
         cdef Scheduler scheduler = get_scheduler()
@@ -135,13 +179,35 @@ cdef class RLock(Awaited):
         self.count = 1
         return 0
 
+    cdef int restore(self, Py_ssize_t count, bint wait) except -1:
+        """Take the lock `count` times after a wait that gave it up, whatever cancels the task; without `wait`, only if it is free."""
+        cdef Fiber me = get_scheduler().current
+        if not wait and self.holder is not None:
+            self.lost = lose(self.lost, me, count)
+            return 0
+        me.shields += 1
+        me.update()
+        try:
+            self.take(-1)
+        except:
+            self.lost = lose(self.lost, me, count)
+            raise
+        finally:
+            me.shields -= 1
+            me.update()
+        self.count = count
+        return 0
+
     def acquire(self, bint blocking=True, timeout=-1) -> bool:
         """Take the lock (again), waiting at most `timeout` seconds (-1: as long as it takes). True if it was taken."""
-        return self.take(limit(blocking, timeout))
+        return self.take(acquiring(blocking, timeout))
 
     def release(self) -> None:
         """Undo one ``acquire``. RuntimeError if another task, or nobody, holds it."""
-        if self.holder is None or self.holder is not get_scheduler().current:
+        cdef Fiber me = get_scheduler().current
+        if self.holder is not me:
+            if self.lost is not None and forgive(self.lost, me):
+                return
             raise RuntimeError("cannot release un-acquired lock")
         self.count -= 1
         if self.count == 0:
@@ -172,15 +238,14 @@ cdef class RLock(Awaited):
         self.give()
         return count
 
-    def _acquire_restore(self, count):
-        self.take(-1)
-        self.count = count
+    def _acquire_restore(self, Py_ssize_t count):
+        self.restore(count, True)
 
     def _recursion_count(self):
         return self.count if self._is_owned() else 0
 
     def _at_fork_reinit(self):
-        self.holder = None
+        self.holder = self.lost = None
         self.count = 0
         self.line = WaitQueue()
 
@@ -193,7 +258,7 @@ cdef class RLock(Awaited):
 cdef class Semaphore(Awaited):
     """A number of permits: ``threading.Semaphore``."""
 
-    cdef Py_ssize_t value
+    cdef Py_ssize_t value  # permits that nobody has
 
     def __init__(self, value=1):
         if value < 0:
@@ -207,14 +272,16 @@ cdef class Semaphore(Awaited):
         if self.value > 0:
             self.value -= 1
             return True
-        cdef double seconds = patience(timeout)
-        return blocking and seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
+        cdef double seconds = lasting(timeout) if blocking else 0
+        return seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
 
     def release(self, n=1) -> None:
         """Give `n` permits back, to those who wait first."""
         cdef Py_ssize_t left = n
         if left < 1:
             raise ValueError("n must be one or more")
+        if left > PY_SSIZE_T_MAX - self.value:
+            raise OverflowError(f"a semaphore has at most {PY_SSIZE_T_MAX} permits")
         self.give(left)
 
     cdef int give(self, Py_ssize_t count) except -1:
@@ -236,7 +303,7 @@ cdef class Semaphore(Awaited):
 cdef class BoundedSemaphore(Semaphore):
     """A semaphore that never has more permits than it began with: ``threading.BoundedSemaphore``."""
 
-    cdef Py_ssize_t bound
+    cdef Py_ssize_t bound  # permits that it began with
 
     def __init__(self, value=1):
         Semaphore.__init__(self, value)
@@ -247,7 +314,7 @@ cdef class BoundedSemaphore(Semaphore):
         cdef Py_ssize_t count = n
         if count < 1:
             raise ValueError("n must be one or more")
-        if self.value + count > self.bound:
+        if count > self.bound - self.value:
             raise ValueError("Semaphore released too many times")
         self.give(count)
 
@@ -272,7 +339,7 @@ cdef class Event(Awaited):
         """Wait until the flag is set, at most `timeout` seconds (None: as long as it takes). True if it was set."""
         if self.flag:
             return True
-        cdef double seconds = patience(timeout)
+        cdef double seconds = waiting(timeout)
         return seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
 
     def _at_fork_reinit(self):
@@ -285,19 +352,23 @@ cdef class Event(Awaited):
 cdef class Condition(Awaited):
     """A condition variable: ``threading.Condition``."""
 
-    cdef object lock
-    cdef readonly object acquire
+    cdef object lock  # weft's or anybody's
+    cdef dict lost  # as a Lock's, for a lock that keeps no such notes
+    cdef readonly object acquire  # the lock's own method
     cdef readonly object release
 
     def __init__(self, lock=None):
-        self.lock = RLock() if lock is None else lock
-        self.acquire = self.lock.acquire
-        self.release = self.lock.release
+        if lock is None:
+            lock = RLock()
+        acquire, release = lock.acquire, lock.release
+        self.lock, self.acquire, self.release = lock, acquire, release
 
     def __enter__(self):
         return self.lock.__enter__()
 
     def __exit__(self, *exception):
+        if self.lost is not None and forgive(self.lost, get_scheduler().current):
+            return None
         return self.lock.__exit__(*exception)
 
     cdef bint owned(self) except -1:
@@ -309,27 +380,49 @@ cdef class Condition(Awaited):
         return True
 
     def wait(self, timeout=None) -> bool:
-        """Release the lock, wait to be notified, at most `timeout` seconds, and take the lock again. True if notified."""
+        """Release the lock, wait to be notified, at most `timeout` seconds, and take the lock again. True if notified.
+
+        What ends the program (Ctrl-C, a DeadlockError) is raised though somebody else has the lock; leaving the block then does nothing.
+        """
+        cdef double limit = waiting(timeout)
+        cdef Scheduler scheduler = get_scheduler()
         cdef Waiter waiter
         cdef bint woken
-        cdef Scheduler scheduler = get_scheduler()
         if not self.owned():
             raise RuntimeError("cannot wait on un-acquired lock")
         waiter = Waiter.__new__(Waiter)
         self.line.join(waiter)
-        save = getattr(self.lock, "_release_save", None)
-        saved = save() if save is not None else self.lock.release()
         try:
-            woken = scheduler.park(waiter, patience(timeout), self)
-        finally:
-            self.retake(saved, save is not None)
+            save = getattr(self.lock, "_release_save", None)
+            saved = save() if save is not None else self.lock.release()
+        except:
+            waiter.leave()
+            raise
+        try:
+            woken = scheduler.park(waiter, limit, self)
+        except BaseException as error:
+            self.retake(saved, save is not None, not ends_all(error))
+            raise
+        try:
+            self.retake(saved, save is not None, True)
+        except:
+            if woken:
+                self.line.wake_one()  # the notification is for somebody who can use it
+            raise
         return woken
 
-    def retake(self, saved, bint restore):
-        """Take the lock again, whatever the task is interrupted with: the caller's ``with`` releases it."""
-        interruption = None
-        cdef Fiber me = get_scheduler().current
-        me.shields += 1  # a cancellation comes again at each wait; here it has to wait itself
+    cdef int retake(self, saved, bint restore, bint wait) except -1:
+        """Take the lock again, for the caller's ``with`` to release; a cancellation waits until then, and nothing else does.
+
+        Without `wait`, take one of weft's own only if it is free. A lock that is not taken is one that the task has lost.
+        """
+        cdef Fiber me
+        if isinstance(self.lock, Lock):
+            return (<Lock>self.lock).restore(wait)
+        if isinstance(self.lock, RLock):
+            return (<RLock>self.lock).restore(saved, wait)
+        me = get_scheduler().current
+        me.shields += 1
         me.update()
         try:
             while True:
@@ -338,32 +431,37 @@ cdef class Condition(Awaited):
                         self.lock._acquire_restore(saved)
                     else:
                         self.lock.acquire()
-                    break
-                except BaseException as error:
-                    interruption = error
+                    return 0
+                except Cancelled:  # it was on its way before the shield was raised
+                    continue
+        except:
+            self.lost = lose(self.lost, me, 1)
+            raise
         finally:
             me.shields -= 1
             me.update()
-        if interruption is not None:
-            raise interruption
 
     def wait_for(self, predicate, timeout=None):
         """Wait until ``predicate()`` is true, at most `timeout` seconds; returns its last value."""
-        deadline = None if timeout is None else monotonic() + timeout
+        cdef double left, deadline = 0
         result = predicate()
+        if result:
+            return result
+        left = lasting(timeout)
+        deadline = monotonic() + left
         while not result:
-            left = None if deadline is None else deadline - monotonic()
-            if left is not None and left <= 0:
+            if timeout is not None and left <= 0:
                 break
-            self.wait(left)
+            self.wait(None if timeout is None else left)
             result = predicate()
+            left = deadline - monotonic()
         return result
 
     def notify(self, n=1) -> None:
         """Wake `n` of those who wait; they go on when the caller releases the lock."""
+        cdef Py_ssize_t left = self.line.size if n > self.line.size else n
         if not self.owned():
             raise RuntimeError("cannot notify on un-acquired lock")
-        cdef Py_ssize_t left = n
         while left > 0 and self.line.wake_one():
             left -= 1
 

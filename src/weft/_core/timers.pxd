@@ -30,6 +30,14 @@ cdef double real_monotonic() noexcept nogil
 cdef bint is_virtual() noexcept nogil
 cdef void advance(double when) noexcept nogil
 cdef double patience() noexcept nogil
+cdef double in_range(double value) except? -3
+cdef double exact(object value) except? -3
+cdef double number(object value, str name) except? -3
 cdef double seconds(object timeout) except? -2
+cdef double acquiring(bint blocking, object timeout) except? -2
+cdef double waiting(object timeout) except? -2
+cdef double lasting(object timeout) except? -2
+cdef double queueing(bint block, object timeout) except? -2
+cdef double queueing_exactly(bint block, object timeout) except? -2
 cdef double time_left(double seconds, double *deadline) noexcept
 cdef double sleep_length(PyObject *const *words, Py_ssize_t count) except -1

@@ -7,6 +7,9 @@ Invariants:
 - Equal deadlines fire in the order in which they were set.
 - Firing runs no Python code.
 
+Every timeout of the tree is read here, before anything else happens. A twin's arguments are read as its standard module reads them, errors and all;
+where that would spin (a semaphore's or a queue's NaN), NaN is a ValueError. weft's own functions share ``seconds``.
+
 The clock may be a virtual one, for tests: then it stands still, and the scheduler moves it to the next deadline when nobody can run.
 
 A heap of four children a node is shallower than a binary one, and a timer that is set last and removed first, the fate of
@@ -17,10 +20,23 @@ cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.limits cimport LLONG_MAX
 from libc.math cimport INFINITY
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 
+import _thread
+import sys
+
+cdef extern from "Python.h":
+    double PyFloat_AS_DOUBLE(object value)
+    object PyNumber_Index(object value)
+
+cdef double LONGEST = 9223372036.854775808  # seconds: 2 ** 63 nanoseconds, where the standard library's clock ends
+cdef double TIMEOUT_MAX = _thread.TIMEOUT_MAX
+cdef str CLOCK_TYPE = "PyTime_t" if sys.version_info >= (3, 13) else "_PyTime_t"
+cdef str NEGATIVE = f"timeout value must be {'a non-negative number' if sys.version_info >= (3, 13) else 'positive'}"
+cdef object NO_LIMIT = -1  # the default of ``acquire``, one of the interpreter's small ints
 cdef double virtual_now = -1  # negative: the clock is the real one
 cdef double grace = 0
 cdef object NOTHING = 0
@@ -68,15 +84,120 @@ def clock() -> float:
     return monotonic()
 
 
+cdef double in_range(double value) except? -3:
+    """`value`, or the error of the standard library for seconds that its clock cannot count."""
+    if value != value:
+        raise ValueError("Invalid value NaN (not a number)")
+    if not -LONGEST <= value < LONGEST:
+        raise OverflowError("timestamp out of range for platform time_t")
+    return value
+
+
+cdef double exact(object value) except? -3:
+    """Seconds as the standard library's C code reads them (``_thread``, ``_queue``, ``time``, ``select``): its numbers, its errors."""
+    cdef long long whole
+    if isinstance(value, float):
+        return in_range(PyFloat_AS_DOUBLE(value))
+    value = PyNumber_Index(value)
+    try:
+        whole = value
+    except OverflowError:
+        whole = LLONG_MAX
+    if not -LONGEST < <double>whole < LONGEST:
+        raise OverflowError(f"timestamp too large to convert to C {CLOCK_TYPE}")
+    return <double>whole
+
+
+cdef double number(object value, str name) except? -3:
+    """Seconds as weft's own functions read them: whatever becomes a float. NaN and what is no number are refused by name."""
+    cdef double found
+    if isinstance(value, float):
+        found = PyFloat_AS_DOUBLE(value)
+    elif hasattr(type(value), "__float__") or hasattr(type(value), "__index__"):
+        found = value
+    else:
+        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
+    if found != found:
+        raise ValueError(f"{name} must be a number of seconds, not NaN")
+    return found
+
+
 cdef double seconds(object timeout) except? -2:
-    """A timeout in seconds as C sees it: None is -1, without end."""
+    """The timeout of one of weft's own functions as C sees it: None and infinity are -1, without end, and what is negative is 0."""
     cdef double value
     if timeout is None:
         return -1
-    value = timeout
-    if value != value:
-        raise ValueError("Invalid value NaN (not a number)")
-    return value if value > 0 else 0
+    value = number(timeout, "timeout")
+    return value if 0 < value < LONGEST else -1 if value > 0 else 0
+
+
+cdef double acquiring(bint blocking, object timeout) except? -2:
+    """The arguments of ``threading``'s ``Lock.acquire``: -1 without end, 0 for not at all."""
+    cdef double value
+    if blocking and timeout is NO_LIMIT:
+        return -1
+    value = exact(timeout)
+    if not blocking:
+        if value != -1:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        return 0
+    if value < 0 and value != -1:
+        raise ValueError(NEGATIVE)
+    if value > TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return value
+
+
+cdef double waiting(object timeout) except? -2:
+    """The timeout of ``threading``'s ``Event.wait`` and ``Condition.wait``: what is not above 0 (NaN, too) is 0."""
+    if timeout is None:
+        return -1
+    return exact(timeout) if timeout > 0 else 0
+
+
+cdef double lasting(object timeout) except? -2:
+    """The timeout of what ``threading`` waits for in a loop against a deadline: ``Semaphore.acquire``, ``Condition.wait_for``."""
+    if timeout is None:
+        return -1
+    0.0 + timeout  # the deadline: what cannot be added is refused
+    return 0 if timeout <= 0 else exact(timeout)
+
+
+cdef double queueing(bint block, object timeout) except? -2:
+    """The arguments of ``queue.Queue.get``: -1 without end, 0 for not at all. ``in_range`` is asked only before a wait, as there."""
+    cdef double value
+    if not block:
+        return 0
+    if timeout is None:
+        return -1
+    if timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    value = 0.0 + timeout
+    return value
+
+
+cdef double queueing_exactly(bint block, object timeout) except? -2:
+    """The arguments of ``queue.SimpleQueue.get``, which is written in C: -1 without end, 0 for not at all."""
+    cdef double value
+    if not block:
+        return 0
+    if timeout is None:
+        return -1
+    value = exact(timeout)
+    if value < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    return value
+
+
+def exact_seconds(timeout) -> float:
+    """`timeout` as a float, read as the standard library's C code reads it; for twins written in Python."""
+    return exact(timeout)
+
+
+def read_seconds(timeout):
+    """`timeout` as weft's own functions read it: a float that is not negative, or None, without end."""
+    cdef double value = seconds(timeout)
+    return None if value < 0 else value
 
 
 cdef double time_left(double seconds, double *deadline) noexcept:
@@ -98,9 +219,9 @@ cdef double sleep_length(PyObject *const *words, Py_ssize_t count) except -1:
         return 0
     if count > 1:
         raise TypeError(f"sleep() takes at most 1 positional argument ({count} given)")
-    seconds = <object>words[0]  # an int becomes a C double through a float object
-    if not seconds >= 0:
-        raise ValueError("sleep length must be non-negative" if seconds < 0 else "Invalid value NaN (not a number)")
+    seconds = exact(<object>words[0])
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
     return seconds
 
 
