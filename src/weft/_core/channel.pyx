@@ -7,7 +7,7 @@ Invariants, beside those of every source:
 - Who waits when the channel is closed is woken and dismissed.
 """
 
-from weft._core.scheduler cimport in_vain
+from weft._core.scheduler cimport Scheduler, in_vain
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
 from weft._core.timers cimport seconds
@@ -75,19 +75,23 @@ cdef class Channel(Source):
 
         Raises TimeoutError, and ChannelClosed if the channel is closed, or is closed meanwhile; the item then was not received.
         """
+        cdef double limit = seconds(timeout)
+        cdef Scheduler scheduler
         cdef Waiter waiter
         if self.offer(item):
             return
+        scheduler = get_scheduler()
         waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.senders.join(waiter)
-        if not get_scheduler().park(waiter, seconds(timeout), self):
+        if not scheduler.park(waiter, limit, self):
             raise TimeoutError(f"nobody received from {self!r} within {timeout} seconds")
         self.sent(waiter)
 
     def receive(self, timeout=None):
         """Take the next item, waiting at most `timeout` seconds (None: as long as it takes). Raises TimeoutError, or ChannelClosed."""
-        if not self.attempt() and not self.await_item(seconds(timeout)):
+        cdef double limit = seconds(timeout)
+        if not self.attempt() and not self.await_item(limit):
             raise TimeoutError(f"nobody sent to {self!r} within {timeout} seconds")
         return self.claim()
 

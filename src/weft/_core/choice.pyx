@@ -17,7 +17,7 @@ from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
 from weft._core.sync cimport Event
 from weft._core.task cimport Task
-from weft._core.timers cimport Timer, monotonic, seconds
+from weft._core.timers cimport Timer, monotonic, number, seconds
 from weft._core.waiting cimport Waiter, WaitQueue
 
 import errno
@@ -218,8 +218,8 @@ cdef class after:
     cdef double when
 
     def __init__(self, seconds):
-        cdef double duration = seconds
-        if not duration >= 0:
+        cdef double duration = number(seconds, "seconds")
+        if duration < 0:
             raise ValueError(f"seconds is {seconds!r}; it must be 0 or more")
         self.when = monotonic() + duration
 
@@ -237,6 +237,8 @@ cdef Case case_of(object given):
         take.source = given
         return take
     if isinstance(given, sending):
+        if (<sending>given).channel is None:
+            raise TypeError("this sending() has no channel")
         send = SendCase()
         send.channel = (<sending>given).channel
         send.item = (<sending>given).item

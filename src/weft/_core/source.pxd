@@ -2,9 +2,9 @@ from weft._core.waiting cimport Waiter, WaitQueue
 
 
 cdef class Source:
-    cdef object items
-    cdef object found
-    cdef WaitQueue takers
+    cdef object items  # stored ones: a deque, or a heap in a list
+    cdef object found  # between ``attempt`` and ``claim``: the item
+    cdef WaitQueue takers  # tasks that wait for an item
     cdef object __weakref__
     cdef bint hand_over(self, object item) except -1
     cdef bint prompt(self)

@@ -9,6 +9,7 @@ Invariants:
 
 from collections import deque
 
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.waiting cimport Waiter, WaitQueue
 
@@ -57,9 +58,10 @@ cdef class Source:
 
     cdef bint await_item(self, double seconds) except -1:
         """Wait for an item, and put it into ``found``; False if `seconds` have passed before."""
+        cdef Scheduler scheduler = get_scheduler()  # first: a thread's first use may be refused
         cdef Waiter waiter = Waiter.__new__(Waiter)
         self.takers.join(waiter)
-        if not get_scheduler().park(waiter, seconds, self):
+        if not scheduler.park(waiter, seconds, self):
             return False
         self.found = self.received(waiter)
         return True
