@@ -118,16 +118,16 @@ class Thrown:
         self.error = error
 
 
-def settle(scopes: Any, base: Any) -> None:
-    """The function goes on: put its scopes, which were taken off above `base`, on those of whoever asks now."""
+def settle(scopes: Any) -> None:
+    """The function goes on: put its scopes, which were taken off, on those of whoever asks now."""
     stack = getcurrent()
     assert isinstance(stack, Stack)
-    stack.base = put_scopes(scopes, base)
+    stack.base = put_scopes(scopes)
 
 
 def start(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
     """The first thing on the stack."""
-    settle(None, None)
+    settle(None)
     try:
         return True, fn(*args, **kwargs)
     except StopIteration as error:
@@ -148,7 +148,7 @@ def emit(item: Any) -> Any:
     scopes = take_scopes(base)
     told = asker.switch((False, item))
     del asker
-    settle(scopes, base)
+    settle(scopes)
     if isinstance(told, Thrown):
         try:
             raise told.error

@@ -11,17 +11,14 @@ from libc.math cimport INFINITY
 from weft._core.fiber cimport Fiber
 from weft._core.schedulers cimport get_scheduler
 from weft._core.scope cimport Scope
-from weft._core.timers cimport monotonic
+from weft._core.timers cimport monotonic, number
 
 from weft._core.errors import Cancelled
 
 
-cdef double limit_of(object seconds) except? -1:
+cdef double limit_of(object given, str name) except? -1:
     """A deadline, or a time to spend, as C sees it: None is infinity."""
-    cdef double value = INFINITY if seconds is None else seconds
-    if value != value:
-        raise ValueError("a time limit is a number of seconds, not NaN")
-    return value
+    return INFINITY if given is None else number(given, name)
 
 
 cdef class CancelScope(Scope):
@@ -32,16 +29,16 @@ cdef class CancelScope(Scope):
     ``cancelled_caught`` then is True.
     """
 
-    cdef Fiber fiber
-    cdef double seconds
-    cdef readonly bint cancelled_caught
-    cdef bint entered
+    cdef Fiber fiber  # the task that is in it; None before it is entered and after it is left
+    cdef double seconds  # how long the block may take, counted from its beginning; infinity if the deadline says it
+    cdef readonly bint cancelled_caught  # the block was ended by this scope
+    cdef bint entered  # it was entered once
 
     def __cinit__(self):
         self.limit = self.seconds = INFINITY
 
     def __init__(self, *, deadline=None, bint shield=False):
-        self.limit = limit_of(deadline)
+        self.limit = limit_of(deadline, "deadline")
         self.shielded = shield
 
     def __enter__(self):
@@ -58,21 +55,25 @@ cdef class CancelScope(Scope):
         return self
 
     cdef int leave(self) except -1:
-        """Out of the fiber's chain."""
+        """Out of the fiber's chain. A scope that an iterator has taken along (``take_scopes``) stays with it."""
         cdef Fiber fiber = self.fiber
-        cdef Scope scope = None if fiber is None else fiber.scope
-        if scope is not self or fiber is not get_scheduler().current:
-            while scope is not None and scope is not self:
-                scope = scope.outer
-            if scope is not None:  # those that were left open inside go, too
-                fiber.scope = self.outer
-                fiber.update()
+        cdef Fiber current = get_scheduler().current
+        cdef CancelScope inner
+        if fiber is None:
+            raise RuntimeError("the cancel scope was left already" if self.entered else "the cancel scope has not been entered")
+        if fiber.scope is self and fiber is current:
+            fiber.scope = self.outer
+            fiber.update()
             self.fiber = self.outer = None
-            raise RuntimeError("cancel scopes are left in reverse order, by the task that entered them")
-        fiber.scope = self.outer
-        fiber.update()
-        self.fiber = self.outer = None
-        return 0
+            return 0
+        if stands_in(fiber, self):
+            inner = None
+            while inner is not self:  # those that were left open inside go, too
+                inner = <CancelScope>fiber.scope
+                fiber.scope = inner.outer
+                inner.fiber = inner.outer = None
+            fiber.update()
+        raise RuntimeError("cancel scopes are left in reverse order, by the task that entered them")
 
     cdef bint catches(self, Fiber fiber):
         """Whether Cancelled ends here."""
@@ -117,7 +118,7 @@ cdef class CancelScope(Scope):
 
     @deadline.setter
     def deadline(self, value) -> None:
-        self.limit = limit_of(value)
+        self.limit = limit_of(value, "deadline")
         self.changed()
 
     @property
@@ -156,7 +157,7 @@ cdef class timeout(CancelScope):
     """
 
     def __init__(self, seconds, *, bint shield=False):
-        self.seconds = limit_of(seconds)
+        self.seconds = limit_of(seconds, "seconds")
         self.shielded = shield
 
     def __exit__(self, kind, error, traceback):
@@ -173,9 +174,24 @@ def move_on_after(seconds, *, bint shield=False):
     The block ends quietly; ``scope.cancelled_caught`` tells that it was cut short.
     """
     cdef CancelScope scope = CancelScope.__new__(CancelScope)
-    scope.seconds = limit_of(seconds)
+    scope.seconds = limit_of(seconds, "seconds")
     scope.shielded = shield
     return scope
+
+
+cdef bint stands_in(Fiber fiber, Scope wanted):
+    """Whether `fiber` is in the scope `wanted` (None: it always is)."""
+    cdef Scope scope = fiber.scope
+    while scope is not None and scope is not wanted:
+        scope = scope.outer
+    return scope is wanted
+
+
+cdef class Taken:
+    """Scopes that were taken off a task, to be put back once."""
+
+    cdef CancelScope inner  # the innermost
+    cdef CancelScope last  # the outermost of them
 
 
 def take_scopes(Scope base):
@@ -184,26 +200,31 @@ def take_scopes(Scope base):
     Returns them, for ``put_scopes``; None if there are none.
     """
     cdef Fiber fiber = get_scheduler().current
-    cdef Scope inner = fiber.scope
-    if inner is base:
+    cdef Taken taken
+    if fiber.scope is base or not stands_in(fiber, base):  # `base` was left meanwhile: nobody can tell whose the others are
         return None
+    taken = Taken()
+    taken.inner = taken.last = <CancelScope>fiber.scope
+    while taken.last.outer is not base:
+        taken.last = <CancelScope>taken.last.outer
+    taken.last.outer = None
     fiber.scope = base
     fiber.update()
-    return inner
+    return taken
 
 
-def put_scopes(Scope inner, Scope base):
-    """Put back what ``take_scopes`` took above `base`, onto the task that goes on with that code, whichever it is. Returns the scope that is now below."""
+def put_scopes(Taken taken):
+    """Put back what ``take_scopes`` took, onto the task that goes on with that code, whichever it is. Returns the scope that is now below."""
     cdef Fiber fiber = get_scheduler().current
     cdef Scope below = fiber.scope
-    cdef Scope scope = inner
-    if inner is not None:
-        while True:
+    cdef Scope scope
+    if taken is not None and taken.inner is not None:
+        scope = taken.inner
+        while scope is not None:
             (<CancelScope>scope).fiber = fiber
-            if scope.outer is base:
-                break
             scope = scope.outer
-        scope.outer = below
-        fiber.scope = inner
+        taken.last.outer = below
+        fiber.scope = taken.inner
+        taken.inner = taken.last = None
         fiber.update()
     return below
