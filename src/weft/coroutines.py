@@ -6,6 +6,7 @@ A coroutine is a generator function in the manner of the seed: ``item = yield`` 
 
 import functools
 from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -30,8 +31,9 @@ class Coroutine(Generic[T]):
         self._generator = generator
         self._inbox: Channel[Any] = Channel(capacity)
         self._outbox: Channel[T] = Channel(capacity)
+        name = f"coroutine {getattr(generator, '__name__', generator)}"
         self.task: Task[Any] = spawn(self._run)
-        self.task.name = f"coroutine {getattr(generator, '__name__', generator)}"
+        self.task.name = name
 
     def _run(self) -> Any:
         generator = self._generator
@@ -108,11 +110,10 @@ def coroutine(fn: Callable[P, Generator[Any, Any, Any]]) -> Callable[P, Coroutin
 def broadcast(targets: Iterable[Any]) -> Generator[Any, Any, None]:
     """A coroutine that sends each item on to every one of `targets` (whatever has ``send``), and closes them at its end."""
     targets = list(targets)
-    try:
+    with ExitStack() as closing:  # each is closed, whatever another's close() raises
+        for target in reversed(targets):
+            closing.callback(target.close)
         while True:
             item = yield
             for target in targets:
                 target.send(item)
-    finally:
-        for target in targets:
-            target.close()

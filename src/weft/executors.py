@@ -54,16 +54,22 @@ class Executor(concurrent.futures.Executor):
         if self._closed:
             raise RuntimeError("cannot schedule new futures after shutdown")
         future = self.future()
-        self._jobs.append((future, fn, args, kwargs))
-        self._hire()
+        job = future, fn, args, kwargs
+        self._jobs.append(job)
+        try:
+            self._hire()
+        except BaseException:
+            if not self._workers and job in self._jobs:  # nobody will do it
+                self._jobs.remove(job)
+            raise
         return future
 
     def _hire(self) -> None:
         """One more worker, if there may be."""
         if self._limit is None or len(self._workers) < self._limit:
-            self._idle.clear()
             worker = spawn_at(self._home, self._work)
             self._workers.add(worker)
+            self._idle.clear()
             worker.add_done_callback(self._ended)
 
     def _work(self) -> None:

@@ -1,9 +1,11 @@
 """Structured concurrency: tasks that end before the block in which they were begun.
 
 Rules:
-- The block is left when every task of the group has ended, whatever happens; a task may add others to the group until then.
+- The block is left when every task of the group has ended; a task may add others to the group until then. There are two exceptions, so that Ctrl-C
+  and a DeadlockError get out though a task shields itself: see ``_wait``.
 - The first failure, of a task or of the body, cancels all the rest; each failure is reported, in one ExceptionGroup.
-- A task that is cancelled is no failure. Ctrl-C, SystemExit and GeneratorExit of the body pass as they are; the failures are their cause.
+- A task that is cancelled is no failure. Ctrl-C, DeadlockError, SystemExit and GeneratorExit of the body pass as they are; the failures are their
+  cause.
 - What an ended task leaves behind is its result if that is not None, so that a server may spawn in one group for ever.
 """
 
@@ -12,16 +14,18 @@ from types import TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from weft._core.cancellation import CancelScope
-from weft._core.errors import Cancelled
+from weft._core.errors import Cancelled, DeadlockError
 from weft._core.sync import Event, Semaphore
 from weft._core.task import Task, home, spawn_at
+from weft._core.timers import clock
 
 __all__ = ["TaskGroup", "first", "first_n", "gather"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BARE = (KeyboardInterrupt, SystemExit, GeneratorExit)  # never put into a group
+GRACE = 2.0  # seconds that cancelled tasks have to end after Ctrl-C; those that shield themselves longer are left behind
+BARE = (DeadlockError, KeyboardInterrupt, SystemExit, GeneratorExit)  # never put into a group
 
 
 class TaskGroup:
@@ -61,6 +65,9 @@ class TaskGroup:
             raise RuntimeError(f"the task group is {self._state}; tasks are spawned inside its block")
         if self._room is not None:
             self._room.acquire()
+            if self._state != "open":  # left while this call waited
+                self._room.release()
+                raise RuntimeError(f"the task group is {self._state}; tasks are spawned inside its block")
         self._arriving += 1  # on another thread than the group's, the task may be over before it is in the list
         try:
             task = spawn_at(self._home, fn, *args, **kwargs)
@@ -95,31 +102,47 @@ class TaskGroup:
 
     def _ended(self, task: Task[Any]) -> None:
         index = self._live.pop(task)
-        if self._room is not None:
-            self._room.release()
-        if not task.cancelled():
-            error = task.exception()
-            if error is not None:
-                if not isinstance(error, BARE):  # those have gone to the main task
-                    self._errors.append(error)
-                self.cancel()
-            elif (value := task.result()) is not None:
-                self._values[index] = value
-        if not self._live:
-            self._empty.set()
+        try:
+            if self._room is not None:
+                self._room.release()
+            if not task.cancelled():
+                error = task.exception()
+                if error is not None:
+                    if not issubclass(type(error), BARE):  # those have gone to the main task
+                        self._errors.append(error)
+                    self.cancel()
+                elif (value := task.result()) is not None:
+                    self._values[index] = value
+        finally:
+            if not self._live:
+                self._empty.set()
 
     def _wait(self, interruption: BaseException | None) -> BaseException | None:
-        """Wait until no task is left; returns what interrupted the group first: `interruption`, the body's own error, or one of now."""
+        """Wait until no task is left; returns what the block is left with: `interruption`, the body's own error, or one of now.
+
+        The first interruption cancels the tasks, and they have ``GRACE`` seconds to end if it was not a cancellation. A second one gets out.
+        """
+        deadline = None
         while self._live or self._arriving:
             self._empty.clear()
             if not self._live and not self._arriving:  # ended on another thread meanwhile
                 break
             try:
-                with CancelScope(shield=interruption is not None):
+                with CancelScope(shield=interruption is not None, deadline=deadline) as waiting:
                     self._empty.wait()
+                if waiting.cancelled_caught:
+                    break
             except BaseException as error:
-                interruption = interruption or error
                 self.cancel()
+                if isinstance(error, Cancelled):
+                    interruption = interruption or error
+                    continue
+                last = deadline is not None or (interruption is not None and isinstance(error, DeadlockError))
+                interruption = error
+                if last:
+                    break
+                if not isinstance(error, DeadlockError):
+                    deadline = clock() + GRACE
         return interruption
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from weft._core.current import sleep
+from weft._core.timers import read_seconds
 
 __all__ = ["look_until"]
 
@@ -18,7 +19,8 @@ def look_until(look: Callable[[], T | None], first: float, longest: float, timeo
 
     `first`, `longest`: seconds between two looks; each pause is twice the one before it.
     """
-    deadline = None if timeout is None else clock() + timeout
+    limit = read_seconds(timeout)
+    deadline = None if limit is None else clock() + limit
     pause = first
     while True:
         found = look()

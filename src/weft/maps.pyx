@@ -119,10 +119,10 @@ cdef class Work:
             item = self.read(slot)
             if item is slot:
                 return
-            if <Py_ssize_t>len(self.workers) < self.limit and not self.exhausted:
-                self.hire()
             self.running += 1
             try:
+                if <Py_ssize_t>len(self.workers) < self.limit and not self.exhausted:
+                    self.hire()
                 slot.value = self.fn(*item) if self.star else self.fn(item)
             except Cancelled:
                 self.fail(slot, CancelledError("the task of this item was cancelled"))
@@ -161,10 +161,16 @@ cdef class Work:
 cdef class Results:
     """What ``weft.map`` returns: an iterator. As a context manager it ends what still runs when the block is left."""
 
-    cdef Work work
-    cdef bint begun
-    cdef bint closed
+    cdef Work work  # what its workers share; None if nobody but the caller made it
+    cdef bint begun  # the first result was asked for
+    cdef bint closed  # no more results come
     cdef object __weakref__
+
+    cdef Work shared(self):
+        """``work``, or TypeError: there is no other way to make one than ``weft.map``."""
+        if self.work is None:
+            raise TypeError("results are made by weft.map")
+        return self.work
 
     def __class_getitem__(cls, item):
         return cls
@@ -172,18 +178,20 @@ cdef class Results:
     @property
     def counts(self) -> tuple:
         """How many items were taken from the input, are in work now, and were given out."""
-        return self.work.taken, self.work.running, self.work.given
+        cdef Work work = self.shared()
+        return work.taken, work.running, work.given
 
     def __iter__(self):
         return self
 
     def __next__(self):
         cdef Slot slot
+        cdef Work work = self.shared()
         try:
             if not self.begun:
                 self.begun = True
-                self.work.hire()
-            slot = None if self.closed else self.work.first()
+                work.hire()
+            slot = None if self.closed else work.first()
             if slot is None:
                 raise StopIteration
             if slot.error is None:
@@ -195,16 +203,17 @@ cdef class Results:
         except StopIteration:
             raise
         except BaseException:
-            self.work.cancel()
+            work.cancel()
             raise
 
     def close(self) -> None:
         """End what still runs, and wait until it is over; no more results come."""
+        cdef Work work = self.shared()
         self.begun = self.closed = True
-        self.work.cancel()
+        work.cancel()
         with CancelScope(shield=True):
-            joinall(list(self.work.workers))
-        self.work.slots.clear()
+            joinall(list(work.workers))
+        work.slots.clear()
 
     def __enter__(self):
         return self
@@ -226,17 +235,20 @@ def map(fn, /, *iterables, concurrency=100, ordered=True, buffer=None):
     """
     cdef Work work = Work()
     cdef Results results = Results()
+    cdef Py_ssize_t limit, room
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}; it must be at least 1")
     if buffer is not None and buffer < 0:
         raise ValueError(f"buffer is {buffer}; it must be 0 or more")
     if not iterables:
         raise TypeError("map takes a function and at least one iterable")
+    limit = concurrency
+    room = limit + (limit if buffer is None else <Py_ssize_t>buffer)  # before the input is touched
     work.fn = fn
     work.star = len(iterables) > 1
     work.items = zip(*iterables) if work.star else iter(iterables[0])
     work.ordered = ordered
-    work.limit = concurrency
-    work.room = concurrency + (concurrency if buffer is None else buffer)
+    work.limit = limit
+    work.room = room
     results.work = work
     return results

@@ -12,6 +12,7 @@ from multiprocessing import *  # noqa: F403  # the twin has the standard module'
 from typing import Any
 
 from weft._core.current import get_ident as _get_ident
+from weft._core.timers import read_seconds as _read_seconds
 from weft.looks import look_until as _look_until
 
 _PAUSES = 0.0002, 0.005  # seconds between two tries, the first and the longest
@@ -43,10 +44,11 @@ class SemLock:
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Take it, waiting at most `timeout` seconds (None: as long as it takes). True if it was taken."""
         me = _get_ident()
+        limit = _read_seconds(timeout) if block else 0
         if self.kind == _RECURSIVE and self._is_mine():
             self._taken += 1
             return True
-        if not _look_until(self._try, *_PAUSES, timeout if block else 0):
+        if not _look_until(self._try, *_PAUSES, limit):
             return False
         self._owner = me
         self._taken += 1

@@ -7,6 +7,7 @@ Rules:
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any, NamedTuple, Protocol
 
 from weft.maps import map as lazy_map
@@ -147,11 +148,10 @@ class Pipeline:
         return self._run(items)
 
     def _run(self, items: Iterator[Any]) -> Iterator[Any]:
-        try:
+        with ExitStack() as closing:  # each step is closed, the last first, whatever another's close() raises
+            for running in self._running:
+                closing.callback(running.close)
             yield from items
-        finally:
-            for running in reversed(self._running):
-                running.close()
 
     def run(self) -> int:
         """Let everything through, and drop what comes out at the end; returns how many items that were."""

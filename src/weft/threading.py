@@ -20,6 +20,7 @@ from weft._core.sync import Event as _Event
 from weft._core.sync import Lock, RLock  # type: ignore[assignment]
 from weft._core.reports import write_unraisable as _write_unraisable
 from weft._core.task import spawn as _spawn
+from weft._core.timers import exact_seconds as _exact_seconds
 from weft.builtin import stands_for as _stands_for
 
 _sentinels: dict[int, Lock] = {}
@@ -101,7 +102,8 @@ class _ThreadHandle:
             raise RuntimeError("thread not started")
         if self.ident == get_ident() and not self.is_done():
             raise RuntimeError("Cannot join current thread")
-        self._ended.wait(None if timeout is None or timeout < 0 else timeout)
+        limit = -1.0 if timeout is None else _exact_seconds(timeout)
+        self._ended.wait(None if limit < 0 else limit)
 
     def __repr__(self) -> str:
         return f"<_ThreadHandle object: ident={self.ident}>"

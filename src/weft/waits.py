@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from weft._core.queues import SimpleQueue
 from weft._core.task import Task
+from weft._core.timers import read_seconds
 
 __all__ = ["as_completed", "wait"]
 
@@ -25,7 +26,11 @@ class DoneAndNotDone(NamedTuple):
 
 def ended(tasks: set[Task[T]], timeout: float | None) -> Iterator[Task[T] | None]:
     """Each task as it ends; None once `timeout` seconds have passed."""
-    deadline = None if timeout is None else clock() + timeout
+    limit = read_seconds(timeout)
+    for task in tasks:
+        if not isinstance(task, Task):
+            raise TypeError(f"weft.wait and weft.as_completed take tasks, not {task!r}")
+    deadline = None if limit is None else clock() + limit
     queue: SimpleQueue[Task[T]] = SimpleQueue()
     for task in tasks:
         task.add_done_callback(queue.put)

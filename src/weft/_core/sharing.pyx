@@ -7,6 +7,7 @@ Invariants:
 - Letting in runs no Python code: these locks, too, work between OS threads.
 """
 
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport seconds
 from weft._core.waiting cimport Awaited, Waiter
@@ -30,10 +31,11 @@ cdef class Shared(Awaited):
         return 0
 
     cdef bint enter(self, object wish, double limit) except -1:
+        cdef Scheduler scheduler = get_scheduler()
         cdef Waiter waiter = Waiter.__new__(Waiter)
         cdef bint entered = False
         waiter.value = wish
-        waiter.fiber = get_scheduler().current
+        waiter.fiber = scheduler.current
         self.line.join(waiter)
         self.admit()
         try:
@@ -41,7 +43,7 @@ cdef class Shared(Awaited):
                 waiter.leave()
                 entered = waiter.woken
             else:
-                entered = get_scheduler().park(waiter, limit, self)
+                entered = scheduler.park(waiter, limit, self)
         finally:
             if not entered:
                 self.admit()
@@ -52,12 +54,16 @@ cdef class Held:
     """A block in which a lock is held."""
 
     cdef RWLock lock
-    cdef bint writes
+    cdef bint writes  # and not reads
 
     def __enter__(self):
+        if self.lock is None:
+            raise TypeError("blocks of this kind are made by RWLock.reading and RWLock.writing")
         self.lock.enter(self.writes, -1)
 
     def __exit__(self, *_):
+        if self.lock is None:
+            raise TypeError("blocks of this kind are made by RWLock.reading and RWLock.writing")
         if self.writes:
             self.lock.release_write()
         else:
@@ -70,8 +76,8 @@ cdef class RWLock(Shared):
     First come, first served: a reader that comes after a waiting writer waits for it. Not reentrant.
     """
 
-    cdef list reads
-    cdef readonly object writer
+    cdef list reads  # the tasks that have it for reading
+    cdef readonly object writer  # the task that has it for writing, or None
 
     def __cinit__(self):
         self.reads = []
@@ -143,11 +149,14 @@ cdef class CapacityLimiter(Shared):
     Unlike a semaphore it knows who holds a token; a task holds one at most. The names are those of trio and anyio.
     """
 
-    cdef dict holders
-    cdef double total
+    cdef dict holders  # the tasks that have a token, as keys
+    cdef double total  # tokens
+
+    def __cinit__(self):
+        self.holders = {}
+        self.total = 1
 
     def __init__(self, total_tokens):
-        self.holders = {}
         self.total_tokens = total_tokens
 
     @property
