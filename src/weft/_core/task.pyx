@@ -77,6 +77,9 @@ cdef class Task(Fiber):
     The methods are those of ``concurrent.futures.Future``; ``join`` and ``name`` are those of ``threading.Thread``.
     """
 
+    def __init__(self):
+        raise TypeError("tasks are made by weft.spawn")
+
     def __class_getitem__(cls, item):
         return cls
 
@@ -448,6 +451,9 @@ def joinall(tasks, timeout=None):
     cdef double deadline = monotonic() + limit
     cdef double left = limit
     tasks = list(tasks)
+    for each in tasks:
+        if not isinstance(each, Task):
+            raise TypeError(f"joinall takes tasks, not {each!r}")
     for task in tasks:
         if not task.ended:
             if limit >= 0:
