@@ -63,7 +63,9 @@ cdef class Scheduler(Watch):
     cdef int retire(self) except -1
     cdef void begin(self, PyGreenlet *worker) noexcept
     cdef bint conclude(self) noexcept
+    cdef void launch(self) noexcept
     cdef PyObject *launch_worker(self) noexcept
+    cdef int start(self, bint on_main_thread, object base) except -1
     cdef void refuse(self) noexcept
 
 

@@ -110,6 +110,22 @@ cdef PyObject *work(PyObject *body, PyObject *const *words, size_t count, PyObje
             return finished()
 
 
+cdef PyObject *launch(PyObject *body, PyObject *const *words, size_t count, PyObject *names) noexcept:
+    """The launcher's body, called as a worker's is."""
+    weft_end_of_stack()
+    (<Scheduler>PyCFunction_GET_SELF(body)).launch()
+    return finished()
+
+
+ctypedef PyObject *(*Body)(PyObject *, PyObject *const *, size_t, PyObject *) noexcept
+
+cdef object body_of(Scheduler scheduler, Body body):
+    """What greenlet calls as the body of a greenlet of `scheduler`."""
+    made = PyCFunction_NewEx(&work_definition, <PyObject *>scheduler, None)
+    (<PyCFunctionObject *><PyObject *>made).vectorcall = <void *>body
+    return made
+
+
 cdef PyObject *finished() noexcept:
     """What a worker's body returns."""
     Py_INCREF(None)
@@ -487,10 +503,9 @@ cdef class Scheduler(Watch):
         self.begin(worker)
         return True
 
-    def launch(self):
+    cdef void launch(self) noexcept:
         """The body of the launcher."""
         cdef PyObject *outcome
-        weft_end_of_stack()
         weft_reset_recursion()
         outcome = weft_switch(<PyGreenlet *><PyObject *>self.creator)
         while True:
@@ -537,14 +552,13 @@ cdef class Scheduler(Watch):
         self.choose_anyhow()
         self.leaving = True
 
-    def start(self, bint on_main_thread, base):
+    cdef int start(self, bint on_main_thread, object base) except -1:
         """Make what belongs to the thread: the door, the main fiber, and the launcher at the greenlet `base`.
 
         Whatever of it is refused is raised; ``retire`` then gives back the rest.
         """
         cdef Fiber main = main_type()
-        self.body = PyCFunction_NewEx(&work_definition, <PyObject *>self, None)
-        (<PyCFunctionObject *><PyObject *>self.body).vectorcall = <void *>work
+        self.body = body_of(self, work)
         self.ready.open()
         self.poller.open(self.ready.inner)
         self.on_main_thread = on_main_thread
@@ -557,9 +571,10 @@ cdef class Scheduler(Watch):
         cdef PyGreenlet *creator = PyGreenlet_GetCurrent()
         self.creator = <object><PyObject *>creator
         Py_DECREF(self.creator)
-        self.launcher = new_greenlet(self.launch, base)
+        self.launcher = new_greenlet(body_of(self, launch), base)
         checked(weft_switch(<PyGreenlet *><PyObject *>self.launcher))
         self.creator = None
+        return 0
 
     cdef void close(self) noexcept:
         """Close what the operating system lent."""
