@@ -152,6 +152,10 @@ cdef object patiently(object sock, int direction, object method, tuple args, int
 cdef class SocketCalls(socket):
     """The blocking calls of a socket, as the standard library documents them, parking the task instead of the thread."""
 
+    def __cinit__(self, *_, **__):
+        if type(self) is SocketCalls:  # the interpreter's socket looks for its module in the type, which must be one of Python's
+            raise TypeError("sockets are made by weft.socket.socket")
+
     def recv(self, Py_ssize_t bufsize, int flags=0, /):
         """Receive up to `bufsize` bytes."""
         if bufsize < 0:
