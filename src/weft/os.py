@@ -14,7 +14,10 @@ from typing import Any, TypeVar
 
 from weft import native as _native
 from weft import pipes as _pipes
+from weft._core import nonblocking as _nonblocking
 from weft._core.descriptors import closing as _closing
+from weft._core.descriptors import closing_range as _closing_range
+from weft._core.descriptors import replacing as _replacing
 from weft._core.descriptors import wait_readable as _wait_readable
 from weft._core.offload import offload as _offload
 from weft._core.sync import Lock as _Lock
@@ -24,8 +27,9 @@ from weft.looks import look_until as _look_until
 _T = TypeVar("_T")
 
 _PAUSES = 0.0005, 0.02  # seconds between two looks at a child, the first and the longest
-_SENT = 65536  # bytes that sendfile hands over at a time, so that it hardly blocks
 _io_open = _io.open
+_standard_closerange = _standard.closerange
+_standard_dup2 = _standard.dup2
 _standard_system = _standard.system
 _standard_fork = _standard.fork
 _standard_forkpty = _standard.forkpty
@@ -35,38 +39,33 @@ _forks = _Lock()
 @_stands_for(_standard)  # type: ignore[no-redef]
 def read(fd: int, length: int, /) -> bytes:
     """As ``os.read``; parks while there is nothing."""
-    if isinstance(length, int) and length >= 0:
-        _pipes.await_readable(fd)
-    return _native.read(fd, length)
+    return _nonblocking.read(fd, length)
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
 def write(fd: int, data: Any, /) -> int:
     """As ``os.write``; parks while there is no room."""
-    return _pipes.write(fd, data)
+    return _nonblocking.write(fd, data)
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
 def readv(fd: int, buffers: Any, /) -> int:
     """As ``os.readv``; parks while there is nothing."""
-    _pipes.await_readable(fd)
-    return _native.readv(fd, buffers)
+    return _nonblocking.readv(fd, buffers)
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
 def writev(fd: int, buffers: Any, /) -> int:
     """As ``os.writev``; parks while there is no room."""
-    _pipes.await_writable(fd)
-    return _native.writev(fd, buffers)
+    return _nonblocking.writev(fd, buffers)
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
 def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int, *args: Any, **kwargs: Any) -> int:
     """As ``os.sendfile``; parks while there is no room. It may send less than it could."""
-    _pipes.await_writable(out_fd)
-    if not args and not kwargs and count > _SENT and _standard.get_blocking(out_fd):
-        count = _SENT
-    return _native.sendfile(out_fd, in_fd, offset, count, *args, **kwargs)
+    if args or kwargs:  # a platform with other arguments
+        return _native.sendfile(out_fd, in_fd, offset, count, *args, **kwargs)
+    return _nonblocking.sendfile(out_fd, in_fd, offset, count)
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
@@ -75,6 +74,22 @@ def close(fd: int, /) -> None:
     if isinstance(fd, int) and fd >= 0:
         _closing(fd)
     _native.close(fd)
+
+
+@_stands_for(_standard)  # type: ignore[no-redef]
+def closerange(fd_low: int, fd_high: int, /) -> None:
+    """As ``os.closerange``; tasks that wait for one of the descriptors get ``OSError(EBADF)``."""
+    if isinstance(fd_low, int) and isinstance(fd_high, int):
+        _closing_range(fd_low, fd_high)
+    _standard_closerange(fd_low, fd_high)
+
+
+@_stands_for(_standard)  # type: ignore[no-redef]
+def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+    """As ``os.dup2``; tasks that wait for what `fd2` was get ``OSError(EBADF)``."""
+    if isinstance(fd, int) and isinstance(fd2, int):
+        _replacing(fd, fd2)
+    return _standard_dup2(fd, fd2, inheritable)
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
@@ -186,6 +201,6 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
     return _await_child(-1, options, look, lambda: _native.waitid(idtype, id, options))
 
 
-_files = ("read", "write", "readv", "writev", "sendfile", "close", "fdopen")
+_files = ("read", "write", "readv", "writev", "sendfile", "close", "closerange", "dup2", "fdopen")
 _children = ("system", "fork", "forkpty", "waitpid", "wait", "wait3", "wait4", "waitid")
 __patches__ = {"os": {name: globals()[name] for name in _files + _children if hasattr(_standard, name)}}

@@ -39,7 +39,7 @@ class socket(SocketCalls, standard.socket):
         """Wait for a connection; returns a new socket and the peer's address."""
         number, address = self._accept()
         accepted = socket(self.family, self.type, self.proto, fileno=number)
-        made(accepted)
+        made(accepted, self)
         if standard.getdefaulttimeout() is None and self.gettimeout():
             accepted.setblocking(True)
         return accepted, address
@@ -61,7 +61,7 @@ class socket(SocketCalls, standard.socket):
     def dup(self) -> "socket":
         """A second socket for a duplicate of the descriptor."""
         copy = super().dup()
-        made(copy)
+        made(copy, self)
         return copy
 
     def detach(self) -> int:

@@ -13,10 +13,25 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t
-from weft._core.poller cimport Descriptor
+from libc.string cimport memset
+from weft._core.poller cimport READ, TIMED, UNASKED, UNTIMED, Descriptor
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
-from weft._core.socketobject cimport AF_INET, AF_INET6, MSG_DONTWAIT, SOCK_STREAM, c_recv, head
+from weft._core.socketobject cimport (
+    MSG_DONTWAIT,
+    MSG_ERRQUEUE,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_TRUNC,
+    MSG_WAITALL,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    SO_RCVTIMEO,
+    SO_SNDTIMEO,
+    c_recv,
+    head,
+    is_internet,
+)
 from weft._core.timers cimport time_left
 
 import os
@@ -28,6 +43,18 @@ cdef extern from *:
     """
     PyObject *weft_new_bytes(Py_ssize_t size) except NULL
     int weft_resize_bytes(PyObject **data, Py_ssize_t size) except -1
+
+cdef extern from "<sys/ioctl.h>" nogil:
+    int ioctl(int number, unsigned long request, int *argument)
+    enum: FIONBIO
+
+cdef extern from "<sys/time.h>" nogil:
+    struct timeval:
+        long tv_sec
+        long tv_usec
+
+cdef extern from "<sys/socket.h>" nogil:
+    int getsockopt(int number, int level, int option, void *value, unsigned int *size)
 
 cdef enum:
     SCRATCH = 65536
@@ -45,17 +72,61 @@ cdef int time_out() except -1:
     raise TimeoutError("timed out")
 
 
+cdef int refuse_wait() except -1:
+    """Raise what a call gets that is not to wait, or no longer."""
+    raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+
+
 cdef double remaining(object sock, double *deadline) except -2:
     """Before a wait: the seconds that are left of the call, -1 for no end. `deadline` is 0 before its first one; raises what the standard library raises."""
     cdef int64_t timeout = head(sock).sock_timeout
     cdef double left
     if timeout == 0:
         get_scheduler().give_way()  # a task that asks again and again starves nobody
-        raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
+        refuse_wait()
     left = time_left(timeout * 1e-9, deadline)
     if left == 0:
         time_out()
     return left
+
+
+cdef double asked_of_system(int number, int option) noexcept:
+    """The seconds of SO_RCVTIMEO or SO_SNDTIMEO, -1 for none."""
+    cdef timeval limit
+    cdef unsigned int size = sizeof(limit)
+    if getsockopt(number, SOL_SOCKET, option, &limit, &size) < 0 or (limit.tv_sec == 0 and limit.tv_usec == 0):
+        return -1
+    return limit.tv_sec + limit.tv_usec * 1e-6
+
+
+cdef double own_limit(object sock, Descriptor descriptor, int direction, double *deadline) except -2:
+    """Before a wait without a timeout of Python's: the seconds that the socket's own leaves, -1 for no end.
+
+    A socket that weft made has none until ``setsockopt`` says so; any other is asked once.
+    """
+    cdef int number = head(sock).sock_fd
+    cdef double left
+    if descriptor.timed == UNASKED:
+        left = max(asked_of_system(number, SO_RCVTIMEO), asked_of_system(number, SO_SNDTIMEO))
+        descriptor.timed = UNTIMED if left < 0 else TIMED
+    if descriptor.timed == UNTIMED:
+        return -1
+    left = time_left(asked_of_system(number, SO_RCVTIMEO if direction == READ else SO_SNDTIMEO), deadline)
+    if left == 0:
+        refuse_wait()
+    return left
+
+
+cdef bint waits(object sock, int flags) noexcept:
+    """Whether a read with `flags` waits on a blocking socket."""
+    return not flags & (MSG_DONTWAIT | MSG_OOB) and not (flags & MSG_ERRQUEUE and is_internet(sock))
+
+
+cdef bint waits_for_all(object sock, int flags) noexcept:
+    """Whether a read with `flags` goes on until it has all that it asked for."""
+    if not flags & MSG_WAITALL or head(sock).sock_timeout >= 0 or head(sock).sock_type != SOCK_STREAM or not waits(sock, flags):
+        return False
+    return not flags & MSG_PEEK or is_internet(sock)
 
 
 cdef Descriptor stream(Scheduler scheduler, object sock, int flags):
@@ -63,7 +134,7 @@ cdef Descriptor stream(Scheduler scheduler, object sock, int flags):
     cdef Descriptor descriptor
     if flags or head(sock).sock_type != SOCK_STREAM:
         return None
-    if head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
+    if not is_internet(sock):
         return None
     if not scheduler.poller.edge:
         return None
@@ -86,7 +157,7 @@ cdef Py_ssize_t attempt(object sock, Descriptor descriptor, char *buffer, Py_ssi
             return count
         if errno == EINTR:
             PyErr_CheckSignals()
-        elif errno == EAGAIN and not flags & MSG_DONTWAIT:
+        elif errno == EAGAIN and (not flags or waits(sock, flags)):
             return -1
         else:
             fail()
@@ -106,10 +177,12 @@ cdef object attempt_bytes(object sock, Descriptor descriptor, Py_ssize_t size, i
         room = min(size, SCRATCH)
     else:
         room = size
-    if room <= SCRATCH and not much:
+    if room <= SCRATCH and not much and not flags & MSG_TRUNC:
         count = attempt(sock, descriptor, scratch, room, flags)
         return None if count < 0 else PyBytes_FromStringAndSize(scratch, count)
     data = weft_new_bytes(room)
+    if flags & MSG_TRUNC:  # the system counts bytes that it does not copy
+        memset(PyBytes_AS_STRING(<object>data), 0, room)
     try:
         count = attempt(sock, descriptor, PyBytes_AS_STRING(<object>data), room, flags)
         if count < 0:
@@ -119,3 +192,25 @@ cdef object attempt_bytes(object sock, Descriptor descriptor, Py_ssize_t size, i
         return <object>data
     finally:
         Py_XDECREF(data)
+
+
+cdef object at_once(object sock, object method, tuple args, bint flagged):
+    """Call the interpreter's own `method` so that it does not wait; raises BlockingIOError where it would, and returns what it returns.
+
+    A call that takes no MSG_DONTWAIT (not `flagged`) needs the descriptor itself to be without blocking for as long as it takes.
+    """
+    cdef int64_t timeout = head(sock).sock_timeout
+    cdef int on = 1, off = 0, number = head(sock).sock_fd
+    cdef bint blocking = timeout < 0 and not flagged
+    if blocking:
+        ioctl(number, FIONBIO, &on)
+    if timeout > 0 and flagged:
+        head(sock).sock_timeout = -1  # not 0: another thread that uses the socket meanwhile would be refused a wait
+    elif timeout > 0 or blocking:
+        head(sock).sock_timeout = 0
+    try:
+        return method(sock, *args)
+    finally:
+        head(sock).sock_timeout = timeout
+        if blocking:
+            ioctl(number, FIONBIO, &off)

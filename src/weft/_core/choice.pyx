@@ -11,7 +11,7 @@ Rules:
 
 from weft._core.channel cimport Channel
 from weft._core.descriptors cimport number_of
-from weft._core.poller cimport READ, WRITE, Descriptor, is_ready
+from weft._core.poller cimport CHANGED, READ, READY, WRITE, Descriptor, is_ready
 from weft._core.scheduler cimport Scheduler, in_vain
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
@@ -19,9 +19,6 @@ from weft._core.sync cimport Event
 from weft._core.task cimport Task
 from weft._core.timers cimport Timer, monotonic, number, seconds
 from weft._core.waiting cimport Waiter, WaitQueue
-
-import errno
-import os
 
 cdef extern from "<poll.h>" nogil:
     enum: POLLIN, POLLOUT
@@ -142,7 +139,13 @@ cdef class DescriptorCase(Case):
         return 0
 
     cdef int join(self, Scheduler scheduler) except -1:
-        scheduler.poller.arm(self.descriptor, self.direction)
+        cdef int armed = scheduler.poller.arm(self.descriptor, self.direction, False)
+        if armed == CHANGED:  # its number means another file now
+            self.descriptor = scheduler.poller.find(self.number)
+            armed = scheduler.poller.arm(self.descriptor, self.direction, False)
+        if armed == READY:
+            self.waiter.wake()
+            return 0
         scheduler.poller.waiting += 1
         self.waits = True
         (self.descriptor.readers if self.direction == READ else self.descriptor.writers).join(self.waiter)
@@ -155,7 +158,7 @@ cdef class DescriptorCase(Case):
 
     cdef object outcome(self):
         if self.descriptor.closed:
-            raise OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: descriptor {self.number} was closed while a task waited for it")
+            self.descriptor.refuse()
 
 
 cdef class Alarm(Timer):

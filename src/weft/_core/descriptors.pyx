@@ -1,21 +1,48 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, binding=True
-"""Waiting for a descriptor, and telling every scheduler when one is made or closed."""
+"""Waiting for a descriptor, and telling every scheduler when one is made, closed or replaced.
 
-from weft._core.poller cimport READ, WRITE, Descriptor
+Invariants:
+- A number that is closed, or replaced by another file, is forgotten by every scheduler before it happens: its waiters get EBADF.
+- What closes a number without telling (a C library) is found out by the poller; see there.
+- The poller and the door have numbers too. A scheduler that is about to lose one of its own makes them anew at its next poll.
+"""
+
+from weft._core.poller cimport ARMED, CHANGED, READ, UNASKED, UNTIMED, WRITE, Descriptor
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport all_schedulers, get_scheduler
 from weft._core.timers cimport seconds
 from weft._core.waiting cimport WaitQueue
 
+cdef extern from "<fcntl.h>" nogil:
+    int fcntl(int number, int command)
+    enum: F_GETFD
+
+cdef int LAST = 2147483647  # no number is larger
+
 
 cdef int claim(int number, bint owned) except -1:
-    """`number` is a new descriptor; weft sees its closing if it is `owned`."""
+    """`number` is a new descriptor; weft sees its closing if it is `owned`, and it has no timeouts of its own."""
     cdef Scheduler scheduler
+    cdef Descriptor descriptor
     for scheduler in all_schedulers():
-        if scheduler.poller.known(number) is not None:
-            scheduler.poller.table[number] = None
+        descriptor = scheduler.poller.known(number)
+        if descriptor is not None:
+            scheduler.poller.retire(descriptor)
     if owned:
-        get_scheduler().poller.claim(number).owned = True
+        descriptor = get_scheduler().poller.claim(number)
+        descriptor.owned = True
+        descriptor.timed = UNTIMED
+    return 0
+
+
+cdef int recognize(int number) except -1:
+    """`number` was handed to weft: records of it stay if it still means the same file, and are retired if not."""
+    cdef Scheduler scheduler
+    cdef Descriptor descriptor
+    for scheduler in all_schedulers():
+        descriptor = scheduler.poller.known(number)
+        if descriptor is not None and not (descriptor.registered and scheduler.poller.holds(descriptor)):
+            scheduler.poller.retire(descriptor)
     return 0
 
 
@@ -24,6 +51,33 @@ cdef int forget(int number) except -1:
     cdef Scheduler scheduler
     for scheduler in all_schedulers():
         scheduler.poller.forget(number)
+        if uses(scheduler, number, number + 1):
+            evacuate(scheduler)
+    return 0
+
+
+cdef bint uses(Scheduler scheduler, int low, int high):
+    return scheduler.poller.uses(low, high) or scheduler.ready.uses(low, high)
+
+
+cdef int evacuate(Scheduler scheduler) except -1:
+    """A descriptor of the scheduler's own is about to be closed: let it make new ones before it waits again."""
+    scheduler.poller.lost = True
+    if scheduler.ready.asleep:
+        scheduler.ready.ring()
+    if scheduler is get_scheduler():
+        scheduler.deafen()
+    return 0
+
+
+cdef int ask_again() except -1:
+    """A timeout of a socket was set: whether a socket has one must be asked anew, whatever descriptors there are of it."""
+    cdef Scheduler scheduler
+    cdef Descriptor descriptor
+    for scheduler in all_schedulers():
+        for descriptor in [*scheduler.poller.table, *scheduler.poller.far.values()]:
+            if descriptor is not None:
+                descriptor.timed = UNASKED
     return 0
 
 
@@ -32,21 +86,32 @@ cdef int wait_in_line(Scheduler scheduler, WaitQueue queue, double timeout, obje
 
 
 ctypedef int (*wait_call)(Scheduler, WaitQueue, double, object) noexcept
-cdef wait_call wait_quietly = <wait_call><void *>wait_in_line  # -1 with an error set: a try block would lie under each task that waits, 128 bytes
+# -1 with an error set: a try block would lie under each task that waits, 128 bytes
+cdef wait_call wait_quietly = <wait_call><void *>wait_in_line
 
 
-cdef int wait_descriptor(Scheduler scheduler, Descriptor descriptor, int direction, double timeout) except -1:
-    """Park until `descriptor` may be ready (1) or `timeout` seconds have passed (0). Raises OSError(EBADF) once it is closed."""
-    cdef int woken
-    if scheduler.poller.arm(descriptor, direction):
-        scheduler.pause()
-        return 1
+cdef int wait_descriptor(Scheduler scheduler, Descriptor descriptor, int direction, double timeout, bint trusting) except -1:
+    """Park until `descriptor` may be ready (1) or `timeout` seconds have passed (0). Raises OSError(EBADF) once it is closed.
+
+    `trusting`: a socket of weft's waits by its own record, which the poller verifies later.
+    """
+    cdef int woken = scheduler.poller.arm(descriptor, direction, trusting)
+    if woken != ARMED:
+        return wait_otherwise(scheduler, descriptor, direction, timeout, woken)
     scheduler.poller.waiting += 1
     woken = wait_quietly(scheduler, descriptor.readers if direction == READ else descriptor.writers, timeout, descriptor)
     scheduler.poller.waiting -= 1
     if woken >= 0 and descriptor.closed:
         descriptor.refuse()
     return woken
+
+
+cdef int wait_otherwise(Scheduler scheduler, Descriptor descriptor, int direction, double timeout, int armed) except -1:
+    """The rare ends of ``wait_descriptor``: the number means another file now, or is always ready."""
+    if armed == CHANGED:
+        return wait_descriptor(scheduler, scheduler.poller.find(descriptor.number), direction, timeout, False)
+    scheduler.pause()
+    return 1
 
 
 cdef int number_of(object descriptor) except? -1:
@@ -57,8 +122,9 @@ cdef int number_of(object descriptor) except? -1:
 
 cdef int wait_for(object descriptor, int direction, object timeout) except -1:
     cdef Scheduler scheduler = get_scheduler()
+    cdef double limit = seconds(timeout)
     cdef Descriptor known = scheduler.poller.find(number_of(descriptor))
-    if not wait_descriptor(scheduler, known, direction, seconds(timeout)):
+    if not wait_descriptor(scheduler, known, direction, limit, False):
         raise TimeoutError(f"descriptor {known.number} was not ready within {timeout} seconds")
     return 0
 
@@ -80,3 +146,19 @@ def wait_writable(descriptor, timeout=None) -> None:
 def closing(number) -> None:
     """Tell weft that descriptor `number` is about to be closed, so that whoever waits for it gets OSError(EBADF)."""
     forget(number)
+
+
+def closing_range(low, high) -> None:
+    """``closing`` for every descriptor from `low` up to, not including, `high`."""
+    cdef Scheduler scheduler
+    cdef int first = max(0, min(low, LAST)), end = max(0, min(high, LAST))
+    for scheduler in list(all_schedulers()):
+        scheduler.poller.forget_range(first, end)
+        if uses(scheduler, first, end):
+            evacuate(scheduler)
+
+
+def replacing(source, number) -> None:
+    """Tell weft that `number` is about to become a copy of descriptor `source`; nothing happens where the system refuses that."""
+    if source != number and number >= 0 and fcntl(source, F_GETFD) >= 0:
+        forget(number)

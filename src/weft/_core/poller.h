@@ -1,13 +1,36 @@
 /* epoll with the few names that weft uses; elsewhere, stand-ins that say so, and the selectors poller serves. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Tell what file `number` means; 0 if it is not open. */
+static inline int weft_identify(int number, unsigned long long *device, unsigned long long *inode) {
+    struct stat file;
+    if (fstat(number, &file) < 0)
+        return 0;
+    *device = (unsigned long long)file.st_dev;
+    *inode = (unsigned long long)file.st_ino;
+    return 1;
+}
+
+/* The same open file under a number above 2, which a program may have closed to fill it with a file of its own. -1 with errno set. */
+static inline int weft_above_standard(int number) {
+    if (number < 0 || number > 2)
+        return number;
+    int moved = fcntl(number, F_DUPFD_CLOEXEC, 3), error = errno;
+    close(number);
+    errno = error;
+    return moved;
+}
 
 #ifdef __linux__
 #include <math.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #define weft_event epoll_event_flat
 typedef struct epoll_event_flat { uint32_t events; uint64_t data; }
@@ -32,6 +55,15 @@ static inline int weft_epoll_ctl(int epoll, int operation, int number, uint32_t 
     event.data.u64 = data;
     return epoll_ctl(epoll, operation, number, &event);
 }
+/* Whether `number` is an epoll object. To wait in it would tell as well, and take events that a parent process needs. */
+static inline int weft_is_epoll(int number) {
+    int other = eventfd(0, EFD_CLOEXEC), is = 0;
+    if (other >= 0) {
+        is = weft_epoll_ctl(number, EPOLL_CTL_MOD, other, 0, 0) < 0 && errno == ENOENT;
+        close(other);
+    }
+    return is;
+}
 /* Wait at most `seconds` (negative: as long as it takes). To the nanosecond where the kernel can (5.11), else to the next millisecond. */
 static inline int weft_epoll_wait(int epoll, epoll_event_flat *events, int count, double seconds) {
     if (seconds > 1e6)
@@ -54,6 +86,7 @@ static inline int weft_epoll_wait(int epoll, epoll_event_flat *events, int count
 typedef struct { uint32_t events; uint64_t data; } weft_event;
 enum { WEFT_EPOLL, WEFT_IN, WEFT_OUT, WEFT_HANGUP, WEFT_ADD, WEFT_MOD, WEFT_DEL };
 static inline int weft_epoll_create(void) { errno = ENOSYS; return -1; }
+static inline int weft_is_epoll(int number) { return 0; }
 static inline int weft_epoll_ctl(int a, int b, int c, uint32_t d, uint64_t e) { errno = ENOSYS; return -1; }
 static inline int weft_epoll_wait(int a, weft_event *b, int c, double d) { errno = ENOSYS; return -1; }
 #endif

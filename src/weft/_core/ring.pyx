@@ -42,6 +42,7 @@ cdef extern from "ring.h" nogil:
 cdef enum:
     ROOM = 4096  # reads that are under way at once
     FAIR = 1 << 20  # bytes that a task reads at once before others have their turn
+cdef double LOOK = 0.001  # seconds between two looks at a ring that cannot be waited for
 
 cdef Py_ssize_t taken = 0  # bytes read at once, by anybody
 
@@ -125,7 +126,10 @@ cdef class Ring:
         cdef Scheduler scheduler = get_scheduler()
         try:
             while self.under_way:
-                wait_descriptor(scheduler, scheduler.poller.find(self.ring.number), READ, -1)
+                try:
+                    wait_descriptor(scheduler, scheduler.poller.find(self.ring.number), READ, -1, False)
+                except OSError:  # the program has closed the ring's descriptor: its memory still tells the ends
+                    scheduler.park(None, LOOK, "the end of a read")
                 self.take()
         finally:
             self.served = False

@@ -16,8 +16,10 @@ cdef class RunQueue:
     cdef void *head
     cdef void *tail
     cdef readonly Py_ssize_t size
-    cdef int inner
-    cdef int outer
+    cdef int inner  # the end of the door that the poller watches, or -1
+    cdef int outer  # the end that rings, or -1
+    cdef unsigned long long device  # with ``inode``: the pipe that the door is
+    cdef unsigned long long inode
     cdef bint asleep
     cdef unsigned long long seed
     cdef readonly unsigned long long steps
@@ -26,6 +28,9 @@ cdef class RunQueue:
     cdef void remove(self, Runnable runnable) noexcept
     cdef int open(self) except -1
     cdef void close(self) noexcept
+    cdef bint is_door(self, int number) noexcept
+    cdef bint intact(self) noexcept
+    cdef bint uses(self, int low, int high) noexcept
     cdef void shuffle(self) noexcept
     cdef void ring(self) noexcept
     cdef bint drain(self) noexcept

@@ -579,8 +579,8 @@ cdef class Scheduler(Watch):
     cdef void close(self) noexcept:
         """Close what the operating system lent."""
         self.deafen()
+        self.poller.close()  # first: it knows itself by the door
         self.ready.close()
-        self.poller.close()
         self.ring = None
 
     cdef bint tidy(self) except -1:

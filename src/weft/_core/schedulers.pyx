@@ -180,8 +180,8 @@ def after_fork_in_child():
     abandoned.append((scheduler.ready, scheduler.timers, scheduler.poller, scheduler.idle, scheduler.ring))
     scheduler.ring = None
     scheduler.deafen()
+    scheduler.poller.close()  # first: it knows itself by the door
     scheduler.ready.close()
-    scheduler.poller.close()
     scheduler.ready = RunQueue()
     scheduler.timers = TimerHeap()
     fiber.ready = scheduler.ready
@@ -194,8 +194,7 @@ def after_fork_in_child():
     fiber.older = fiber.newer = NULL
     if scheduler.forked:
         set_heir(fiber)
-    scheduler.ready.open()  # may be refused: then the next wait tries again
-    scheduler.poller.open(scheduler.ready.inner)
+    scheduler.reopen()  # may be refused: then the next wait tries again
 
 
 os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

@@ -9,45 +9,86 @@ Rules:
 - A timeout counts for the whole call, as in the standard library (``sendall`` too); 0 means that nothing waits.
 - After a read shorter than asked, a TCP stream is drained: the next read parks without a system call, until an edge comes. A UNIX stream
   may stop short at passed descriptors, a datagram is always short: there the hint does not hold.
-- ``connect`` and ``accept`` know no MSG_DONTWAIT. On a blocking descriptor that weft made, O_NONBLOCK is on for the length of the call;
-  on one that was handed to it (others may share it), accept looks with poll(2) first.
+- ``connect`` knows no MSG_DONTWAIT. On a blocking descriptor O_NONBLOCK is on for the length of the call. ``accept``: see ``accepting``.
+- A read with MSG_WAITALL, and a send without a timeout, go on until all is done, as the kernel's do on a socket that blocks.
+- SO_RCVTIMEO and SO_SNDTIMEO count for a socket without a timeout of Python's, as in the kernel: the call ends with BlockingIOError.
+- A socket that the collector takes is closed by the interpreter; ``__del__`` tells first.
 - A peer that always has something to say, or always room, starves nobody: now and then a call gives way before it begins.
 - Calls that are rare go to the interpreter's own method, with the timeout taken for zero while it runs.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
-from weft._core.attempts cimport attempt, attempt_bytes, fail, remaining, stream, time_out
-from weft._core.descriptors cimport claim, forget, wait_descriptor
-from weft._core.poller cimport READ, WRITE, Descriptor, readable
+from weft._core.accepting cimport accept_now
+from weft._core.attempts cimport at_once, attempt, attempt_bytes, fail, own_limit, refuse_wait, remaining, stream, time_out, waits, waits_for_all
+from weft._core.descriptors cimport ask_again, claim, forget, recognize, wait_descriptor
+from weft._core.poller cimport READ, UNASKED, UNTIMED, WRITE, Descriptor, failed, is_ready
 from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
-from weft._core.socketobject cimport AF_INET, AF_INET6, MSG_DONTWAIT, SOCK_STREAM, c_send, head, weft_socket
+from weft._core.socketobject cimport (
+    MSG_DONTWAIT,
+    MSG_PEEK,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    SO_RCVTIMEO,
+    SO_SNDTIMEO,
+    c_send,
+    head,
+    is_internet,
+    weft_socket,
+)
 from weft._core.timers cimport monotonic, time_left
 
 import _socket
 import os
 
-cdef extern from "<sys/ioctl.h>" nogil:
-    int ioctl(int number, unsigned long request, int *argument)
-    enum: FIONBIO
+cdef extern from *:
+    """
+    #include <poll.h>
+    #ifndef POLLRDHUP
+    #define POLLRDHUP POLLHUP
+    #endif
+    """
+    enum: POLLRDHUP
 
 cdef extern from *:
     ctypedef class _socket.socket [object weft_socket, check_size ignore]:
         pass
 
+cdef extern from "Python.h":
+    ctypedef void (*destructor)(object)
+    ctypedef struct PyTypeObject:
+        destructor tp_finalize
+
 cdef object base = _socket.socket
+cdef destructor finalize = (<PyTypeObject *><void *>base).tp_finalize
+cdef double LOOK = 0.001, LONGEST_LOOK = 0.05  # seconds between two looks at what nothing tells of, the first and the longest
+cdef enum: NEW_RCVTIMEO = 66, NEW_SNDTIMEO = 67  # the kernel's other names, for times after 2038
 
 
 cdef int block(object sock, int direction, double *deadline) except -1:
     """Park until `sock` may be ready. `deadline` is 0 before the first wait of the call; raises what the standard library raises."""
     cdef double left = remaining(sock, deadline)
     cdef Scheduler scheduler = get_scheduler()
-    if not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left):
-        time_out()
+    cdef Descriptor descriptor = scheduler.poller.find(head(sock).sock_fd)
+    if left < 0 and descriptor.timed != UNTIMED:
+        left = own_limit(sock, descriptor, direction, deadline)
+    if not wait_descriptor(scheduler, descriptor, direction, left, True):
+        expire(sock)
     return 0
+
+
+cdef double patience(object sock, double *deadline) except -2:
+    """The seconds that are left of a call that writes or connects, -1 for no end."""
+    cdef double left = remaining(sock, deadline)
+    return own_limit(sock, get_scheduler().poller.find(head(sock).sock_fd), WRITE, deadline) if left < 0 else left
+
+
+cdef int expire(object sock) except -1:
+    return time_out() if head(sock).sock_timeout >= 0 else refuse_wait()
 
 
 cdef int be_fair(Scheduler scheduler) except -1:
@@ -75,8 +116,49 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
     while True:
         count = attempt(sock, descriptor, buffer, size, flags)
         if count >= 0:
-            return count
+            return count if not flags or count == 0 else receive_rest(sock, buffer, size, flags, count, &deadline)
         block(sock, READ, &deadline)
+
+
+cdef Py_ssize_t receive_rest(object sock, char *buffer, Py_ssize_t size, int flags, Py_ssize_t filled, double *deadline) except -1:
+    """`filled` bytes have come: go on until all have if the read is to wait for all. An error ends it, and comes next time."""
+    cdef Py_ssize_t count
+    cdef double pause = LOOK
+    if not waits_for_all(sock, flags):
+        return filled
+    while filled < size and not failed(head(sock).sock_fd):
+        if flags & MSG_PEEK:  # what was seen stays, so nothing tells of more
+            get_scheduler().park(None, pause, "more to peek at")
+            pause = min(pause * 2, LONGEST_LOOK)
+            count = attempt(sock, None, buffer, size, flags)
+            if count == filled and ended(sock):
+                break
+            filled = max(count, filled)
+            continue
+        count = attempt(sock, None, buffer + filled, size - filled, flags)
+        if count == 0:
+            break
+        if count > 0:
+            filled += count
+        elif not block_or_expire(sock, READ, deadline):
+            break
+    return filled
+
+
+cdef bint block_or_expire(object sock, int direction, double *deadline) except -1:
+    """``block``, for a call that has moved something already: False if the socket's own timeout has come, or it was closed."""
+    try:
+        block(sock, direction, deadline)
+    except OSError as error:
+        if error.errno is None:  # a signal handler's
+            raise
+        return False
+    return True
+
+
+cdef bint ended(object sock):
+    """Whether the peer of a stream has ended it."""
+    return is_ready(head(sock).sock_fd, POLLRDHUP)
 
 
 cdef object receive_bytes(object sock, Py_ssize_t size, int flags):
@@ -85,12 +167,20 @@ cdef object receive_bytes(object sock, Py_ssize_t size, int flags):
     cdef Descriptor descriptor
     if size == 0:
         return b""
+    if flags and waits_for_all(sock, flags):
+        return receive_all(sock, size, flags)
     descriptor = begin(sock, flags, &deadline)
     while True:
         data = attempt_bytes(sock, descriptor, size, flags)
         if data is not None:
             return data
         block(sock, READ, &deadline)
+
+
+cdef object receive_all(object sock, Py_ssize_t size, int flags):
+    cdef object data = PyBytes_FromStringAndSize(NULL, size)
+    cdef Py_ssize_t count = receive(sock, PyBytes_AS_STRING(data), size, flags)
+    return data if count == size else (<bytes>data)[:count]
 
 
 cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int flags, double *deadline) except -1:
@@ -109,24 +199,79 @@ cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int f
             fail()
 
 
-cdef object at_once(object sock, object method, tuple args, bint flagged):
-    """Call the interpreter's own `method` so that it does not wait; raises BlockingIOError where it would, and returns what it returns.
-
-    A call that takes no MSG_DONTWAIT (not `flagged`) needs the descriptor itself to be without blocking for as long as it takes.
-    """
-    cdef int64_t timeout = head(sock).sock_timeout
-    cdef int on = 1, off = 0, number = head(sock).sock_fd
-    cdef bint blocking = timeout < 0 and not flagged
-    if blocking:
-        ioctl(number, FIONBIO, &on)
-    if timeout > 0 or blocking:
-        head(sock).sock_timeout = 0
+cdef Py_ssize_t receive_after(object sock, object buffer, Py_ssize_t size, int flags, Py_ssize_t filled) except -1:
+    """``receive_rest`` for a buffer of which `size` bytes (0: all) were asked for."""
+    cdef double deadline = 0
+    cdef Py_buffer view
+    PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
     try:
-        return method(sock, *args)
+        return receive_rest(sock, <char *>view.buf, size or view.len, flags, filled, &deadline)
     finally:
-        head(sock).sock_timeout = timeout
-        if blocking:
-            ioctl(number, FIONBIO, &off)
+        PyBuffer_Release(&view)
+
+
+cdef object receive_messages(object sock, list buffers, tuple rest, tuple found):
+    """Go on after ``recvmsg_into`` has brought `found` into `buffers`, until they are full or ancillary data has come."""
+    cdef list views = [memoryview(buffer).cast("B") for buffer in buffers]
+    cdef Py_ssize_t total = sum([len(view) for view in views]), skipped
+    if rest[1] & MSG_PEEK:
+        return found
+    while found[0] < total and not found[1] and not failed(head(sock).sock_fd):
+        skipped = found[0]
+        left = []
+        for view in views:
+            left.append(view[min(skipped, len(view)) :])
+            skipped -= min(skipped, len(view))
+        try:
+            more = patiently(sock, READ, base.recvmsg_into, (left, *rest), 2)
+        except OSError as error:
+            if error.errno is None:  # a signal handler's
+                raise
+            break
+        if not more[0]:
+            break
+        found = (found[0] + more[0], more[1], more[2], found[3])
+    return found
+
+
+cdef bint sends_all(object sock, int flags) noexcept:
+    """Whether a send with `flags` goes on until all is sent."""
+    return head(sock).sock_timeout < 0 and head(sock).sock_type == SOCK_STREAM and not flags & MSG_DONTWAIT
+
+
+cdef Py_ssize_t transmit_rest(object sock, const char *buffer, Py_ssize_t size, int flags, double *deadline) except -1:
+    """Send the rest of what was sent in part; returns how many bytes went. An error ends it, and comes next time."""
+    cdef Py_ssize_t sent = 0, count
+    while sent < size:
+        count = c_send(head(sock).sock_fd, buffer + sent, size - sent, flags | MSG_DONTWAIT)
+        if count >= 0:
+            sent += count
+        elif errno == EINTR:
+            PyErr_CheckSignals()
+        elif errno != EAGAIN or not block_or_expire(sock, WRITE, deadline):
+            break
+    return sent
+
+
+cdef Py_ssize_t transmit_pieces(object sock, list pieces, Py_ssize_t sent, int flags) except -1:
+    """`sent` bytes of `pieces` have gone: send the rest; returns how many bytes went altogether."""
+    cdef double deadline = 0
+    cdef Py_ssize_t skipped = sent, count
+    cdef Py_buffer view
+    for piece in pieces:
+        PyObject_GetBuffer(piece, &view, PyBUF_SIMPLE)
+        try:
+            if skipped >= view.len:
+                skipped -= view.len
+                continue
+            count = transmit_rest(sock, <char *>view.buf + skipped, view.len - skipped, flags, &deadline)
+            sent += count
+            if count < view.len - skipped:
+                break
+            skipped = 0
+        finally:
+            PyBuffer_Release(&view)
+    return sent
 
 
 cdef object patiently(object sock, int direction, object method, tuple args, int position):
@@ -137,8 +282,8 @@ cdef object patiently(object sock, int direction, object method, tuple args, int
         return method(sock, *args)
     while len(given) <= position:
         given.append(0)
-    if given[position] & MSG_DONTWAIT:  # the program's own wish
-        return method(sock, *args)
+    if not waits(sock, given[position]):  # the program's own wish
+        return at_once(sock, method, args, True)
     given[position] = given[position] | MSG_DONTWAIT
     args = tuple(given)
     while True:
@@ -178,10 +323,14 @@ cdef class SocketCalls(socket):
     def send(self, data, int flags=0, /):
         """Send `data`; returns how many of its bytes went out."""
         cdef Py_buffer view
+        cdef Py_ssize_t sent
         cdef double deadline = 0
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
-            return transmit(self, <char *>view.buf, view.len, flags, &deadline)
+            sent = transmit(self, <char *>view.buf, view.len, flags, &deadline)
+            if sent < view.len and sends_all(self, flags):
+                sent += transmit_rest(self, <char *>view.buf + sent, view.len - sent, flags, &deadline)
+            return sent
         finally:
             PyBuffer_Release(&view)
 
@@ -198,30 +347,53 @@ cdef class SocketCalls(socket):
                 sent += transmit(self, <char *>view.buf + sent, view.len - sent, flags, &deadline)
                 if sent >= view.len:
                     return None
-                if head(self).sock_timeout > 0 and monotonic() >= deadline:
-                    time_out()
+                if head(self).sock_timeout > 0:
+                    if monotonic() >= deadline:
+                        time_out()
+                else:
+                    deadline = 0  # the socket's own timeout is one for each send
         finally:
             PyBuffer_Release(&view)
 
     def recvfrom(self, *args):
         """Receive up to a number of bytes; returns the data and the sender's address."""
-        return patiently(self, READ, base.recvfrom, args, 1)
+        found = patiently(self, READ, base.recvfrom, args, 1)
+        if len(args) < 2 or not found[0] or len(found[0]) == args[0] or not waits_for_all(self, args[1]):
+            return found
+        data = bytearray(args[0])
+        data[: len(found[0])] = found[0]
+        del data[receive_after(self, data, args[0], args[1], len(found[0])) :]
+        return bytes(data), found[1]
 
     def recvfrom_into(self, buffer, nbytes=0, flags=0):
         """Receive into `buffer`; returns how many bytes came, and the sender's address."""
-        return patiently(self, READ, base.recvfrom_into, (buffer, nbytes, flags), 2)
+        count, address = patiently(self, READ, base.recvfrom_into, (buffer, nbytes, flags), 2)
+        if count and flags and waits_for_all(self, flags):
+            count = receive_after(self, buffer, nbytes, flags, count)
+        return count, address
 
     def recvmsg(self, *args):
         """Receive data and ancillary data."""
         if len(args) == 1:
             args = (args[0], 0)
-        return patiently(self, READ, base.recvmsg, args, 2)
+        found = patiently(self, READ, base.recvmsg, args, 2)
+        if len(args) < 3 or not found[0] or found[1] or len(found[0]) == args[0] or not waits_for_all(self, args[2]):
+            return found
+        data = bytearray(args[0])
+        data[: len(found[0])] = found[0]
+        found = receive_messages(self, [data], args[1:], (len(found[0]), *found[1:]))
+        return (bytes(data[: found[0]]), *found[1:])
 
     def recvmsg_into(self, *args):
         """Receive into several buffers, with ancillary data."""
-        if len(args) == 1:
-            args = (args[0], 0)
-        return patiently(self, READ, base.recvmsg_into, args, 2)
+        if not args:
+            return base.recvmsg_into(self)
+        buffers = list(args[0])
+        args = (buffers, *(args[1:] or (0,)))
+        found = patiently(self, READ, base.recvmsg_into, args, 2)
+        if len(args) < 3 or not found[0] or found[1] or not waits_for_all(self, args[2]):
+            return found
+        return receive_messages(self, buffers, args[1:], found)
 
     def sendto(self, *args):
         """Send data to an address."""
@@ -229,13 +401,29 @@ cdef class SocketCalls(socket):
             args = (args[0], 0, args[1])
         elif len(args) != 3:
             return base.sendto(self, *args)  # it knows the words for that
-        return patiently(self, WRITE, base.sendto, args, 1)
+        sent = patiently(self, WRITE, base.sendto, args, 1)
+        return transmit_pieces(self, [args[0]], sent, args[1]) if sends_all(self, args[1]) else sent
 
     def sendmsg(self, *args):
         """Send data and ancillary data."""
-        if len(args) == 1:
-            args = (args[0], ())
-        return patiently(self, WRITE, base.sendmsg, args, 2)
+        if not args:
+            return base.sendmsg(self)
+        pieces = list(args[0])
+        args = (pieces, *([list(args[1]), *args[2:]] if len(args) > 1 else [()]))
+        sent = patiently(self, WRITE, base.sendmsg, args, 2)
+        flags = args[2] if len(args) > 2 else 0
+        return transmit_pieces(self, pieces, sent, flags) if sends_all(self, flags) else sent
+
+    def setsockopt(self, *args):
+        """Set an option of the socket."""
+        base.setsockopt(self, *args)
+        if args[0] == SOL_SOCKET and args[1] in (SO_RCVTIMEO, SO_SNDTIMEO, NEW_RCVTIMEO, NEW_SNDTIMEO):
+            ask_again()
+
+    def __del__(self):
+        if head(self).sock_fd >= 0:
+            forget(head(self).sock_fd)
+        finalize(self)
 
     def connect(self, address, /):
         """Connect to `address`."""
@@ -249,27 +437,16 @@ cdef class SocketCalls(socket):
         """Connect to `address`; returns the error's number instead of raising it."""
         try:
             return establish(self, address)
-        except TimeoutError:
+        except (BlockingIOError, TimeoutError):
             return EAGAIN
 
     def _accept(self):
         """Accept a connection; returns its descriptor and the peer's address."""
         cdef double deadline = 0
-        cdef int64_t timeout
-        cdef int number
         while True:
-            timeout = head(self).sock_timeout
-            number = head(self).sock_fd
-            if timeout == 0:
-                return base._accept(self)
-            if timeout < 0 and not owned(number):
-                if readable(number):
-                    return base._accept(self)
-            else:
-                try:
-                    return at_once(self, base._accept, (), False)
-                except BlockingIOError:
-                    pass
+            found = accept_now(self, owned(head(self).sock_fd), &deadline)
+            if found is not None:
+                return found
             block(self, READ, &deadline)
 
 
@@ -281,41 +458,54 @@ cdef bint owned(int number):
 
 cdef int establish(object sock, object address) except -1:
     """Connect; returns the error's number, 0 for none."""
-    cdef double deadline = 0, pause = 0.001
+    cdef double deadline = 0, pause = LOOK, left
     cdef int64_t timeout = head(sock).sock_timeout
     cdef int error
     if timeout == 0:
         return base.connect_ex(sock, address)
     while True:
         error = at_once(sock, base.connect_ex, (address,), False)
-        if error == EAGAIN and head(sock).sock_family != AF_INET and head(sock).sock_family != AF_INET6:
+        if error == EAGAIN and not is_internet(sock):
             # a UNIX listener whose backlog is full: nothing tells when it has room again
-            if 0 <= time_left(timeout * 1e-9, &deadline) < pause:
-                time_out()
+            left = patience(sock, &deadline)
+            if 0 <= left < pause:
+                expire(sock)
             get_scheduler().park(None, pause, "room in a listener's backlog")
-            pause = min(pause * 2, 0.05)
+            pause = min(pause * 2, LONGEST_LOOK)
             continue
         break
     if error != EINPROGRESS and error != EALREADY and error != EINTR:
         return error
-    block(sock, WRITE, &deadline)
+    try:
+        block(sock, WRITE, &deadline)
+    except BlockingIOError:  # the socket's own timeout
+        return error
     return base.getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)
 
 
-def made(sock) -> None:
-    """`sock` has a new descriptor that weft made: it is watched by edges, registered once."""
+def made(sock, parent=None) -> None:
+    """`sock` has a new descriptor that weft made: it is watched by edges, registered once. From `parent` it may have timeouts."""
+    cdef Descriptor descriptor
     claim(sock.fileno(), True)
+    if parent is not None:
+        descriptor = get_scheduler().poller.known(head(parent).sock_fd)
+        if descriptor is None or descriptor.timed != UNTIMED:
+            descriptor = get_scheduler().poller.known(sock.fileno())
+            descriptor.timed = UNASKED
 
 
 def alone(sock) -> None:
     """Nobody else shares the descriptor of `sock`: it is watched by edges from now on, if it is not yet."""
+    cdef Descriptor descriptor
     if not owned(head(sock).sock_fd):
-        made(sock)
+        recognize(head(sock).sock_fd)
+        descriptor = get_scheduler().poller.find(head(sock).sock_fd)
+        descriptor.owned = True
 
 
 def handed(sock) -> None:
     """`sock` has a descriptor that was handed to weft: others may share it."""
-    claim(sock.fileno(), False)
+    recognize(sock.fileno())
 
 
 def closing(sock) -> None:

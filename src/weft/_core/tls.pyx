@@ -67,7 +67,7 @@ cdef int block(object sock, object method, int direction, double seconds, double
     """Park until the descriptor may be ready. `deadline` is 0 before the first wait of the call."""
     cdef Scheduler scheduler = get_scheduler()
     cdef double left = time_left(seconds, deadline)
-    if left == 0 or not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left):
+    if left == 0 or not wait_descriptor(scheduler, scheduler.poller.find(head(sock).sock_fd), direction, left, True):
         raise timed_out(method, direction)
     return 0
 

@@ -17,6 +17,7 @@ cdef class Watch:
     cdef int poll(self, bint block) except -1
     cdef double await_event(self) except -2
     cdef int jump(self, double when) except -1
+    cdef int reopen(self) except -1
     cdef int listen(self) except -1
     cdef void deafen(self) noexcept
 

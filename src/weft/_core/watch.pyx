@@ -13,7 +13,7 @@ Invariants:
 from cpython.object cimport PyObject
 from libc.math cimport INFINITY
 from weft._core.hooks cimport find_deadlock, others_run, threads_left
-from weft._core.poller cimport make_poller
+from weft._core.poller cimport DOOR, LOST, make_poller
 from weft._core.runqueue cimport RunQueue
 from weft._core.timers cimport TimerHeap, advance, is_virtual, monotonic, patience, real_monotonic
 
@@ -58,6 +58,8 @@ cdef class Watch:
         """Fire the timers that are due and ask the poller; with `block`, wait until something can happen."""
         cdef double timeout = 0
         cdef int outcome = 0, held
+        if self.poller.lost:
+            self.reopen()
         if block:
             held = weft_hold_collector()
             try:
@@ -76,7 +78,9 @@ cdef class Watch:
                 outcome = self.poller.poll(timeout)
         finally:
             self.ready.asleep = False
-        if outcome == 2 and not self.ready.drain():
+        if outcome == LOST or (outcome == DOOR and not self.ready.intact()):
+            outcome = self.reopen()
+        if outcome == DOOR and not self.ready.drain():
             outcome = 0
         if outcome and self.on_main_thread:
             self.main.signalled = True
@@ -122,6 +126,16 @@ cdef class Watch:
                 advance(when)
                 return 0
 
+    cdef int reopen(self) except -1:
+        """Make the door and the poller anew: they were closed behind weft's back, or could not be opened before.
+
+        Raises OSError if the system refuses; then the next poll tries again.
+        """
+        self.poller.lost = True
+        self.deafen()
+        self.ready.open()
+        return self.poller.reopen(self.ready.inner)
+
     cdef int listen(self) except -1:
         """Let signals ring the door, unless somebody else listens."""
         global rung
@@ -134,6 +148,9 @@ cdef class Watch:
                 rung = self.ready.outer
         except ValueError:  # not the main interpreter
             pass
+        except OSError:  # the door was closed behind weft's back
+            self.listens = False
+            self.poller.lost = True
         return 0
 
     cdef void deafen(self) noexcept:
@@ -150,8 +167,8 @@ cdef void stop_listening() noexcept:
         return
     try:
         before = set_wakeup_fd(-1)
-        if before != rung:  # somebody else's by now
+        known, rung = rung, -1
+        if before != known:  # somebody else's by now
             set_wakeup_fd(before)
-        rung = -1
-    except Exception:  # not the main thread (yet), or the interpreter is about to end
+    except Exception:  # not the main thread (yet), the interpreter is about to end, or it is closed
         pass

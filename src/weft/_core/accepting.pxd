@@ -1,0 +1,1 @@
+cdef object accept_now(object sock, bint exclusive, double *deadline)

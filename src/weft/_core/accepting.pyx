@@ -1,0 +1,225 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=True
+"""Accepting a connection without blocking, on a listener that other processes may share.
+
+accept(2) knows no flag for that, and O_NONBLOCK belongs to the description: pre-forked servers share it. In the order of preference:
+- io_uring, whose accept does not block whatever the mode of the descriptor (Linux 6.10): one system call.
+- A descriptor that was set not to block: accept(2).
+- A listener that nobody else can have, because weft made it and no process was forked since: O_NONBLOCK for the length of the call.
+- A helper thread, when poll says that there is a connection: it blocks in our place if somebody was faster, and gets the next one. If the
+  call that wanted it is over, the connection is kept for the listener's next accept. If the listener is closed meanwhile, the helper
+  stays blocked until one more connection comes, and drops it: there is no way to call it back.
+
+Rejected: O_NONBLOCK on and off around accept(2) on a shared listener (another process's accept then fails, or ours blocks), an accept mutex
+(it does not bind processes without weft), SO_RCVTIMEO (it is shared too, and rounds up to 4 ms of standstill).
+
+Measured (3.13, connections over the loopback one after the other): see docs/core.md.
+"""
+
+from libc.errno cimport EAGAIN, EBADF, EINTR, ENOSYS
+from libc.string cimport memset
+from weft._core.attempts cimport at_once, remaining
+from weft._core.poller cimport identify, readable
+from weft._core.socketobject cimport AF_INET, AF_INET6, AF_UNIX, head
+
+import _socket
+import _thread
+import os
+import weakref
+
+from weft._core.queues import SimpleQueue
+
+cdef extern from "ring.h" nogil:
+    ctypedef unsigned int socklen_t
+    ctypedef struct weft_ring:
+        int number
+    int weft_ring_open(weft_ring *ring, unsigned room)
+    void weft_ring_close(weft_ring *ring)
+    int weft_ring_accept(weft_ring *ring, int number, void *address, socklen_t *size)
+
+cdef extern from "<netinet/in.h>" nogil:
+    struct in6_addr:
+        pass
+    struct sockaddr_in:
+        unsigned short sin_port
+        unsigned int sin_addr
+    struct sockaddr_in6:
+        unsigned short sin6_port
+        unsigned int sin6_flowinfo
+        in6_addr sin6_addr
+        unsigned int sin6_scope_id
+    struct sockaddr_storage:
+        pass
+    unsigned short ntohs(unsigned short number)
+    unsigned int ntohl(unsigned int number)
+
+cdef extern from "<sys/un.h>" nogil:
+    struct sockaddr_un:
+        char sun_path[108]
+
+cdef extern from "<fcntl.h>" nogil:
+    int fcntl(int number, int command)
+    enum: F_GETFD, F_GETFL, FD_CLOEXEC, O_NONBLOCK
+
+cdef enum Ring:
+    UNTRIED, USABLE, REFUSED
+
+cdef weft_ring ring  # one for the process: an accept ends before anybody else can ask
+cdef Ring state = UNTRIED
+cdef bint forked = False  # so that what was made before may be shared
+cdef dict lines = {}  # of connections that helpers have accepted, by the listener's device and inode
+cdef set helped = set()  # listeners that a helper accepts on
+cdef object base = _socket.socket
+cdef object start_thread = _thread.start_new_thread
+
+
+cdef bint ring_serves() noexcept:
+    """Whether io_uring can accept without waiting; the first question opens the ring."""
+    global state
+    if state == UNTRIED:
+        state = REFUSED
+        if weft_ring_open(&ring, 8) == 0:
+            if weft_ring_accept(&ring, -1, NULL, NULL) == -EBADF:  # an older kernel does not know the flag: EINVAL
+                state = USABLE
+            else:
+                weft_ring_close(&ring)
+    return state == USABLE
+
+
+cdef object accept_now(object sock, bint exclusive, double *deadline):
+    """The descriptor of a connection and the peer's address; None if there is none now. `exclusive`: weft made the listener."""
+    cdef sockaddr_storage address
+    cdef socklen_t size
+    cdef int family = head(sock).sock_family, number = head(sock).sock_fd, result
+    if (family == AF_INET or family == AF_INET6 or family == AF_UNIX) and ring_serves():
+        while True:
+            memset(&address, 0, sizeof(address))
+            size = sizeof(address)
+            result = weft_ring_accept(&ring, number, &address, &size)
+            if result != -EINTR:
+                break
+        if result >= 0:
+            return result, address_of(family, &address, size)
+        if result == -EAGAIN:
+            return None
+        if result != -ENOSYS:
+            raise OSError(-result, os.strerror(-result))
+        renounce()
+    return accept_otherwise(sock, exclusive, deadline)
+
+
+cdef int renounce() except -1:
+    """The ring is gone: the program has closed its descriptor. The next accept opens another."""
+    global state
+    weft_ring_close(&ring)
+    state = UNTRIED
+    return 0
+
+
+cdef object accept_otherwise(object sock, bint exclusive, double *deadline):
+    cdef int number = head(sock).sock_fd
+    cdef int mode = fcntl(number, F_GETFL)
+    cdef bint blocks = mode >= 0 and not mode & O_NONBLOCK
+    if blocks and (not exclusive or forked or not fcntl(number, F_GETFD) & FD_CLOEXEC):
+        return accept_helped(sock, deadline)
+    try:
+        return at_once(sock, base._accept, (), not blocks)
+    except BlockingIOError:
+        return None
+
+
+cdef object accept_helped(object sock, double *deadline):
+    cdef unsigned long long device = 0, inode = 0
+    cdef double left
+    identify(head(sock).sock_fd, &device, &inode)
+    key = (device, inode)
+    line = lines.get(key)
+    if line is None or line.empty():
+        if key not in helped:
+            if not readable(head(sock).sock_fd):
+                return None
+            if line is None:
+                line = lines[key] = SimpleQueue()
+            help_accept(sock, key, line)
+        left = remaining(sock, deadline)
+        found = line.get(True, None if left < 0 else left)
+    else:
+        found = line.get()
+    if line.empty() and key not in helped:
+        lines.pop(key, None)
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+cdef int help_accept(object sock, object key, object line) except -1:
+    """Let a thread accept one connection, and put it in `line`."""
+    copy = base(sock.family, sock.type, sock.proto, os.dup(head(sock).sock_fd))
+    listener = weakref.ref(sock)
+
+    def accept():
+        try:
+            found = base._accept(copy)
+        except Exception as error:
+            found = error
+        copy.close()
+        helped.discard(key)
+        owner = listener()
+        if owner is not None and owner.fileno() >= 0:
+            line.put(found)
+            return
+        lines.pop(key, None)
+        if isinstance(found, tuple):
+            os.close(found[0])
+
+    helped.add(key)
+    try:
+        start_thread(accept, ())
+    except BaseException:
+        helped.discard(key)
+        copy.close()
+        raise
+    return 0
+
+
+cdef object address_of(int family, sockaddr_storage *address, socklen_t size):
+    """A peer's address as the standard library has it."""
+    cdef sockaddr_in *inet = <sockaddr_in *>address
+    cdef sockaddr_in6 *inet6 = <sockaddr_in6 *>address
+    cdef sockaddr_un *local = <sockaddr_un *>address
+    cdef Py_ssize_t length
+    if family == AF_INET:
+        return _socket.inet_ntop(family, (<char *>&inet.sin_addr)[:4]), ntohs(inet.sin_port)
+    if family == AF_INET6:
+        host = _socket.inet_ntop(family, (<char *>&inet6.sin6_addr)[:16])
+        return host, ntohs(inet6.sin6_port), ntohl(inet6.sin6_flowinfo), inet6.sin6_scope_id
+    length = <Py_ssize_t>size - (<char *>local.sun_path - <char *>local)
+    if length > 0 and local.sun_path[0] == 0:
+        return (<char *>local.sun_path)[:length]
+    return os.fsdecode(<bytes>local.sun_path)
+
+
+def do_without_ring() -> None:
+    """Accept as a kernel without io_uring makes weft accept: for tests."""
+    global state
+    if state == USABLE:
+        weft_ring_close(&ring)
+    state = REFUSED
+
+
+def after_fork_in_parent():
+    global forked
+    forked = True
+
+
+def after_fork_in_child():
+    """The ring is the parent's. What helpers have accepted stays open in the parent."""
+    global state, forked
+    forked = True
+    if state == USABLE:
+        weft_ring_close(&ring)
+        state = UNTRIED
+    lines.clear()
+    helped.clear()
+
+
+os.register_at_fork(after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)

@@ -1,0 +1,286 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, binding=True
+"""Reading and writing a descriptor of any kind: try without blocking, park while it would block, try again.
+
+Invariants:
+- Readiness is a hint: another task, thread or process may be faster. So no attempt blocks, whatever poll says, and O_NONBLOCK of a
+  descriptor that others may share is never changed.
+- A write moves everything, as a blocking write(2) does; after an error or an end it returns what went before, and the error comes next time.
+- A descriptor that was set not to block behaves as without weft: BlockingIOError.
+- A regular file is always ready: its calls are the interpreter's own.
+
+Each kind has its way not to block (Linux 6.18): pipes, eventfds, timerfds: RWF_NOWAIT. Sockets: MSG_DONTWAIT. FIFOs and terminals: a description
+of our own, opened for the one call by way of /proc. The rest (inotify, the master end of a terminal): poll, then a helper thread, which
+blocks in our place if somebody was faster. Its task may be cancelled meanwhile; then what the call brings is lost.
+
+Rejected: FIONREAD and poll before a blocking call (a race with everybody who shares the pipe), writes of PIPE_BUF bytes at a time (the same).
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.errno cimport EAGAIN, EINTR, EINVAL, errno
+from weft._core.descriptors cimport wait_descriptor
+from weft._core.poller cimport READ, WRITE, is_ready
+from weft._core.scheduler cimport Scheduler, overdue
+from weft._core.schedulers cimport get_scheduler
+
+import os
+
+from weft._core.offload import ThreadPool
+
+cdef extern from "nonblocking.h" nogil:
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    enum: WEFT_PLAIN, WEFT_PIPE, WEFT_SOCKET, WEFT_TERMINAL, WEFT_OTHER, WEFT_HELP
+    int weft_kind_of(int number)
+    ssize_t weft_attempt(int number, int kind, iovec *pieces, int count, int write)
+
+cdef extern from "<fcntl.h>" nogil:
+    int fcntl(int number, int command)
+    enum: F_GETFL, O_NONBLOCK
+
+cdef extern from "<poll.h>" nogil:
+    enum: POLLIN, POLLOUT
+
+cdef enum:
+    LARGE = 65536  # bytes from which on the interpreter's lock is given away for an attempt
+    MOST = 1 << 30  # bytes that a read asks for at most
+    PIECES = 1024  # that the system takes at once (IOV_MAX)
+
+cdef object standard_read = os.read, standard_write = os.write, standard_readv = os.readv, standard_writev = os.writev
+cdef object standard_sendfile = getattr(os, "sendfile", None), standard_pread = os.pread, duplicate = os.dup, close = os.close
+cdef object helpers = ThreadPool(32, deaf=True)
+
+
+cdef int fail() except -1:
+    cdef int number = errno
+    raise OSError(number, os.strerror(number))
+
+
+def help_with(call, int number, argument):
+    """Run ``call(number, argument)`` on a helper thread, on a copy of the descriptor: the number may be closed meanwhile."""
+    cdef int copy = duplicate(number)
+
+    def run():
+        try:
+            return call(copy, argument)
+        finally:
+            close(copy)
+
+    return helpers.call(run)
+
+
+cdef ssize_t attempt(int number, int kind, iovec *pieces, int count, size_t size, int write) except -3:
+    """Bytes moved; -1 if the descriptor must be waited for, WEFT_HELP if nothing can be done without blocking."""
+    cdef ssize_t moved
+    while True:
+        if size >= LARGE:
+            with nogil:
+                moved = weft_attempt(number, kind, pieces, count, write)
+        else:
+            moved = weft_attempt(number, kind, pieces, count, write)
+        if moved >= 0 or moved == WEFT_HELP:
+            break
+        if errno == EINTR:
+            PyErr_CheckSignals()
+        elif errno != EAGAIN or fcntl(number, F_GETFL) & O_NONBLOCK:
+            fail()
+        else:
+            break
+    if moved < 0 and kind == WEFT_OTHER:  # what cannot be waited for either is ready; so is what a thread must try
+        return WEFT_HELP if is_ready(number, POLLOUT if write else POLLIN) else -1
+    if moved == WEFT_HELP and not is_ready(number, POLLOUT if write else POLLIN):
+        return -1
+    return moved
+
+
+cdef int wait(int number, int direction) except -1:
+    cdef Scheduler scheduler = get_scheduler()
+    return wait_descriptor(scheduler, scheduler.poller.find(number), direction, -1, False)
+
+
+cdef int kind_of(int number) except -1:
+    """The kind of a descriptor, before a call; where a call may park, others have their turn now and then."""
+    cdef int kind = weft_kind_of(number)
+    cdef Scheduler scheduler
+    if kind != WEFT_PLAIN:
+        scheduler = get_scheduler()
+        if overdue(scheduler, 4):
+            scheduler.give_way()
+    return kind
+
+
+cdef class Pieces:
+    """Buffers as the system takes them. They stay where they are until this object ends."""
+
+    cdef iovec *vector  # what has not been moved yet begins at ``first``
+    cdef Py_buffer *views  # the first ``held`` of them are to be released
+    cdef int held
+    cdef int first
+    cdef int count  # of the vector
+    cdef size_t size  # bytes from ``first`` on
+
+    cdef int add(self, list buffers, int flags) except -1:
+        cdef Py_ssize_t count = len(buffers)
+        self.vector = <iovec *>PyMem_Calloc(count, sizeof(iovec))
+        self.views = <Py_buffer *>PyMem_Calloc(count, sizeof(Py_buffer))
+        if self.vector == NULL or self.views == NULL:
+            raise MemoryError
+        for buffer in buffers:
+            PyObject_GetBuffer(buffer, &self.views[self.held], flags)
+            self.vector[self.held].iov_base = self.views[self.held].buf
+            self.vector[self.held].iov_len = self.views[self.held].len
+            self.size += self.views[self.held].len
+            self.held += 1
+        self.count = self.held
+        return 0
+
+    cdef int advance(self, size_t moved) noexcept:
+        """The first `moved` bytes are done."""
+        self.size -= moved
+        while moved:
+            if moved < self.vector[self.first].iov_len:
+                self.vector[self.first].iov_base = <char *>self.vector[self.first].iov_base + moved
+                self.vector[self.first].iov_len -= moved
+                return 0
+            moved -= self.vector[self.first].iov_len
+            self.first += 1
+        return 0
+
+    def __dealloc__(self):
+        cdef int place
+        for place in range(self.held):
+            PyBuffer_Release(&self.views[place])
+        PyMem_Free(self.views)
+        PyMem_Free(self.vector)
+
+
+cdef ssize_t take(int number, int kind, Pieces pieces, object otherwise, object argument) except -1:
+    """Read what there is into `pieces`; parks while there is nothing."""
+    cdef ssize_t moved
+    while True:
+        moved = attempt(number, kind, pieces.vector, pieces.count, pieces.size, False)
+        if moved >= 0:
+            return moved
+        if moved == WEFT_HELP:
+            return help_with(otherwise, number, argument)
+        wait(number, READ)
+
+
+cdef ssize_t give(int number, int kind, Pieces pieces, object otherwise, object argument) except -1:
+    """Write all of `pieces`; parks while there is no room. Returns less only after an error."""
+    cdef ssize_t moved, size = pieces.size
+    while True:
+        try:
+            moved = attempt(number, kind, pieces.vector + pieces.first, pieces.count - pieces.first, pieces.size, True)
+        except OSError as error:
+            if error.errno is None or pieces.size == <size_t>size:  # without a number it is a signal handler's
+                raise
+            return size - pieces.size
+        if moved >= 0:
+            pieces.advance(moved)
+            if pieces.size == 0 or (kind != WEFT_PIPE and kind != WEFT_SOCKET and kind != WEFT_TERMINAL):
+                return size - pieces.size
+        elif moved == WEFT_HELP:
+            return help_with(otherwise, number, argument)
+        else:
+            wait(number, WRITE)
+
+
+def read(int number, Py_ssize_t size) -> bytes:
+    """Read at most `size` bytes as ``os.read`` does; parks while there is nothing."""
+    cdef int kind
+    cdef iovec piece
+    cdef ssize_t moved
+    cdef object data
+    if size < 0:
+        raise OSError(EINVAL, os.strerror(EINVAL))
+    kind = kind_of(number)
+    if kind == WEFT_PLAIN:
+        return standard_read(number, size)
+    size = min(size, MOST)
+    while True:
+        data = PyBytes_FromStringAndSize(NULL, size)
+        piece.iov_base = PyBytes_AS_STRING(data)
+        piece.iov_len = size
+        moved = attempt(number, kind, &piece, 1, size, False)
+        if moved >= 0:
+            return data if moved == size else (<bytes>data)[:moved]
+        data = None  # a task that waits holds no memory for what may come
+        if moved == WEFT_HELP:
+            return help_with(standard_read, number, size)
+        wait(number, READ)
+
+
+def read_into(int number, buffer) -> int:
+    """Read into `buffer`; parks while there is nothing. Returns how many bytes came."""
+    cdef int kind = kind_of(number)
+    cdef Pieces pieces
+    if kind == WEFT_PLAIN:
+        return standard_readv(number, [buffer])
+    pieces = Pieces()
+    pieces.add([buffer], PyBUF_WRITABLE)
+    return take(number, kind, pieces, standard_readv, [buffer])
+
+
+def readv(int number, buffers) -> int:
+    """Read into `buffers` as ``os.readv`` does; parks while there is nothing."""
+    cdef int kind = kind_of(number)
+    cdef Pieces pieces
+    if kind == WEFT_PLAIN or not 0 < len(buffers) <= PIECES:
+        return standard_readv(number, buffers)
+    pieces = Pieces()
+    pieces.add(list(buffers), PyBUF_WRITABLE)
+    return take(number, kind, pieces, standard_readv, buffers)
+
+
+def write(int number, data) -> int:
+    """Write all of `data`, as ``os.write`` does; parks while there is no room. Returns how many bytes went."""
+    cdef int kind = kind_of(number)
+    cdef Pieces pieces
+    if kind == WEFT_PLAIN:
+        return standard_write(number, data)
+    pieces = Pieces()
+    pieces.add([data], PyBUF_SIMPLE)
+    return write_all(number, kind, pieces, standard_write, data)
+
+
+def writev(int number, buffers) -> int:
+    """Write all of `buffers` as ``os.writev`` does; parks while there is no room."""
+    cdef int kind = kind_of(number)
+    cdef Pieces pieces
+    if kind == WEFT_PLAIN or not 0 < len(buffers) <= PIECES:
+        return standard_writev(number, buffers)
+    pieces = Pieces()
+    pieces.add(list(buffers), PyBUF_SIMPLE)
+    return write_all(number, kind, pieces, standard_writev, buffers)
+
+
+cdef ssize_t write_all(int number, int kind, Pieces pieces, object otherwise, object argument) except -1:
+    """``give``; a descriptor that was set not to block takes what goes at once."""
+    cdef ssize_t size = pieces.size, moved
+    if not fcntl(number, F_GETFL) & O_NONBLOCK:
+        return give(number, kind, pieces, otherwise, argument)
+    moved = attempt(number, kind, pieces.vector, pieces.count, size, True)
+    return otherwise(number, argument) if moved < 0 else moved
+
+
+def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
+    """Copy at most `count` bytes of a file to descriptor `target`, as ``os.sendfile`` does; parks while there is no room.
+
+    sendfile(2) cannot be told not to block, so the bytes go by way of memory, a piece at a time; where it cannot block anyway it is called.
+    """
+    cdef int kind = kind_of(target)
+    cdef int mode = fcntl(target, F_GETFL)
+    if kind == WEFT_PLAIN or mode < 0 or mode & O_NONBLOCK or count <= 0 or weft_kind_of(source) != WEFT_PLAIN:
+        return standard_sendfile(target, source, offset, count)
+    place = os.lseek(source, 0, os.SEEK_CUR) if offset is None else offset
+    data = standard_pread(source, min(count, LARGE), place)
+    if not data:
+        return 0
+    sent = write(target, data)
+    if offset is None:
+        os.lseek(source, place + sent, os.SEEK_SET)
+    return sent
