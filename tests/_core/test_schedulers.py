@@ -242,3 +242,29 @@ thread.start()
 thread.join()
 """)
     assert done.stdout == f"{[b''] * 6}\n"
+def test_no_descriptor_left_in_a_forked_child(run_python: Run) -> None:
+    done = run_python("""
+import os, resource, weft
+
+weft.sleep(0.01)
+least = os.open("/dev/null", 0)
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+child = os.fork()
+if child == 0:
+    for _ in range(2):
+        try:
+            weft.sleep(0.001)
+            print("slept", flush=True)
+        except OSError as error:
+            print(error.errno, flush=True)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    weft.sleep(0.001)
+    print(weft.spawn(int, "7").result(), flush=True)
+    os._exit(0)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+print(os.waitpid(child, 0)[1])
+""")
+    assert done.stdout.split() == ["24", "24", "7", "0"]
+
+

@@ -1,3 +1,4 @@
+from weft._core.runqueue cimport RunQueue
 from weft._core.waiting cimport WaitQueue
 
 cdef enum Direction:
@@ -40,6 +41,7 @@ cdef enum Timed:
 cdef class Poller:
     cdef list table  # records of descriptors, by number
     cdef dict far  # those of numbers too large for the table
+    cdef RunQueue ready  # told that its owner is awake again before anybody is woken, so that nobody rings for that
     cdef int door  # the scheduler's door, or -1 while there is none
     cdef readonly Py_ssize_t waiting  # fibers that wait for a descriptor
     cdef bint edge  # each change is told once
@@ -64,6 +66,9 @@ cdef class Poller:
     cdef double slice(self, double timeout) noexcept
     cdef int doubt(self, double waited) except -1
     cdef int poll(self, double timeout) except -1
+    cdef inline void awake(self) noexcept:
+        if self.ready is not None:
+            self.ready.asleep = False
     cdef void happened(self, Descriptor descriptor, bint read, bint write, bint hung_up)
     cdef int open(self, int door) except -1
     cdef int reopen(self, int door) except -1

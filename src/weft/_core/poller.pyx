@@ -376,6 +376,7 @@ cdef class EpollPoller(Poller):
             timeout = self.slice(timeout)
             with nogil:
                 count = weft_epoll_wait(self.epoll, self.events, BATCH, timeout)
+            self.awake()
             if count == 0 and timeout > 0:
                 self.doubt(timeout)
         if count < 0:
@@ -496,6 +497,7 @@ cdef class PollPoller(Poller):
         milliseconds = 0 if timeout == 0 else -1 if timeout < 0 else <int>ceil(min(timeout, 1e6) * 1000)
         with nogil:
             count = poll(self.events, size, milliseconds)
+        self.awake()
         if count < 0:
             if errno == EINTR:
                 return SIGNAL

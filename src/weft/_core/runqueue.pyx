@@ -18,10 +18,12 @@ door (fstat, 0.2 us beside a system call that is due anyway): nothing is ever wr
 cimport cython
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from posix.unistd cimport close, read, write
-from weft._core.poller cimport identify
 
 import fcntl
 import os
+
+cdef extern from "poller.h" nogil:
+    bint weft_identify(int number, unsigned long long *device, unsigned long long *inode)
 
 
 cdef class Runnable(Timer):
@@ -50,7 +52,7 @@ cdef class RunQueue:
         inner, outer = make_door()
         self.close()
         self.inner, self.outer = inner, outer
-        identify(inner, &self.device, &self.inode)
+        weft_identify(inner, &self.device, &self.inode)
         return 0
 
     cdef void close(self) noexcept:
@@ -63,7 +65,7 @@ cdef class RunQueue:
     cdef bint is_door(self, int number) noexcept:
         """Whether `number` still means an end of the door."""
         cdef unsigned long long device, inode
-        return number >= 0 and identify(number, &device, &inode) and device == self.device and inode == self.inode
+        return number >= 0 and weft_identify(number, &device, &inode) and device == self.device and inode == self.inode
 
     cdef bint intact(self) noexcept:
         return self.is_door(self.inner) and self.is_door(self.outer)
@@ -154,12 +156,10 @@ cdef class RunQueue:
             write(self.outer, &byte, 1)  # a full pipe rings just as well
 
     cdef bint drain(self) noexcept:
-        """Empty the door; true if a signal rang."""
+        """Empty the door, which is known to be ``intact``; true if a signal rang."""
         cdef char buffer[256]
         cdef Py_ssize_t count, index
         cdef bint signalled = False
-        if not self.is_door(self.inner):
-            return False
         while True:
             count = read(self.inner, buffer, sizeof(buffer))
             for index in range(max(count, 0)):

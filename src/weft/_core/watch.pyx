@@ -67,6 +67,7 @@ cdef class Watch:
             finally:
                 weft_free_collector(held)
         if timeout != 0:
+            self.poller.ready = self.ready
             self.ready.asleep = True
             if self.ready.head != NULL:  # pushed by another thread before it was told to ring
                 self.ready.asleep = False
