@@ -118,8 +118,12 @@ cdef double own_limit(object sock, Descriptor descriptor, int direction, double 
 
 
 cdef bint waits(object sock, int flags) noexcept:
-    """Whether a read with `flags` waits on a blocking socket."""
-    return not flags & (MSG_DONTWAIT | MSG_OOB) and not (flags & MSG_ERRQUEUE and is_internet(sock))
+    """Whether a call with `flags` waits. With a timeout of its own the standard library waits by poll, whatever the flags."""
+    if head(sock).sock_timeout >= 0:
+        return head(sock).sock_timeout > 0
+    if flags & MSG_OOB and head(sock).sock_type == SOCK_STREAM:
+        return False
+    return not flags & MSG_DONTWAIT and not (flags & MSG_ERRQUEUE and is_internet(sock))
 
 
 cdef bint waits_for_all(object sock, int flags) noexcept:

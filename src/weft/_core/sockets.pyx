@@ -128,7 +128,8 @@ cdef Py_ssize_t receive_rest(object sock, char *buffer, Py_ssize_t size, int fla
         return filled
     while filled < size and not failed(head(sock).sock_fd):
         if flags & MSG_PEEK:  # what was seen stays, so nothing tells of more
-            get_scheduler().park(None, pause, "more to peek at")
+            if not pause_or_expire(sock, pause, deadline):
+                break
             pause = min(pause * 2, LONGEST_LOOK)
             count = attempt(sock, None, buffer, size, flags)
             if count == filled and ended(sock):
@@ -153,6 +154,17 @@ cdef bint block_or_expire(object sock, int direction, double *deadline) except -
         if error.errno is None:  # a signal handler's
             raise
         return False
+    return True
+
+
+cdef bint pause_or_expire(object sock, double pause, double *deadline) except -1:
+    """Park for `pause` seconds: False if the socket's own timeout has come before."""
+    cdef double left
+    try:
+        left = own_limit(sock, get_scheduler().poller.find(head(sock).sock_fd), READ, deadline)
+    except OSError:  # or it was closed
+        return False
+    get_scheduler().park(None, pause if left < 0 else min(left, pause), "more to peek at")
     return True
 
 
@@ -193,7 +205,7 @@ cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int f
             return count
         if errno == EINTR:
             PyErr_CheckSignals()
-        elif errno == EAGAIN and not flags & MSG_DONTWAIT:
+        elif errno == EAGAIN and (not flags & MSG_DONTWAIT or head(sock).sock_timeout > 0):
             block(sock, WRITE, deadline)
         else:
             fail()
@@ -215,6 +227,15 @@ cdef object receive_messages(object sock, list buffers, tuple rest, tuple found)
     cdef list views = [memoryview(buffer).cast("B") for buffer in buffers]
     cdef Py_ssize_t total = sum([len(view) for view in views]), skipped
     if rest[1] & MSG_PEEK:
+        seen = bytearray(total)
+        skipped = receive_after(sock, seen, total, rest[1], found[0])
+        if skipped == found[0]:
+            return found
+        found = (skipped, *found[1:])
+        skipped = 0
+        for view in views:
+            view[:] = seen[skipped : skipped + len(view)]
+            skipped += len(view)
         return found
     while found[0] < total and not found[1] and not failed(head(sock).sock_fd):
         skipped = found[0]
