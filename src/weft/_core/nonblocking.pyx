@@ -20,14 +20,20 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport EAGAIN, EINTR, EINVAL, errno
+from libc.string cimport memcpy
 from weft._core.descriptors cimport wait_descriptor
 from weft._core.poller cimport READ, WRITE, is_ready
 from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
 
+import operator
 import os
 
 from weft._core.offload import ThreadPool
+
+cdef extern from "Python.h":
+    object PyMemoryView_FromMemory(char *memory, Py_ssize_t size, int flags)
+    enum: PyBUF_READ
 
 cdef extern from "nonblocking.h" nogil:
     struct iovec:
@@ -59,8 +65,11 @@ cdef int fail() except -1:
     raise OSError(number, os.strerror(number))
 
 
-def help_with(call, int number, argument):
-    """Run ``call(number, argument)`` on a helper thread, on a copy of the descriptor: the number may be closed meanwhile."""
+cdef object help_with(object call, int number, object argument, object kept):
+    """Run ``call(number, argument)`` on a helper thread, on a copy of the descriptor: the number may be closed meanwhile.
+
+    `kept` lives as long as the call, even if the task that waits for it does not.
+    """
     cdef int copy = duplicate(number)
 
     def run():
@@ -68,8 +77,14 @@ def help_with(call, int number, argument):
             return call(copy, argument)
         finally:
             close(copy)
+            bool(kept)
 
     return helpers.call(run)
+
+
+cdef int index(object number) except? -1:
+    """A descriptor as the system takes it; TypeError in the interpreter's words."""
+    return number if type(number) is int else operator.index(number)
 
 
 cdef ssize_t attempt(int number, int kind, iovec *pieces, int count, size_t size, int write) except -3:
@@ -149,6 +164,26 @@ cdef class Pieces:
             self.first += 1
         return 0
 
+    cdef list rest(self):
+        """What has not been moved yet, as memory that this object keeps."""
+        cdef int place
+        cdef list views = []
+        for place in range(self.first, self.count):
+            views.append(PyMemoryView_FromMemory(<char *>self.vector[place].iov_base, self.vector[place].iov_len, PyBUF_READ))
+        return views
+
+    cdef ssize_t fill(self, bytes data) except -1:
+        """Copy `data`, which is not longer than the buffers."""
+        cdef const char *source = data
+        cdef size_t left = len(data), count
+        cdef int place
+        for place in range(self.count):
+            count = min(left, self.vector[place].iov_len)
+            memcpy(self.vector[place].iov_base, source, count)
+            source += count
+            left -= count
+        return len(data)
+
     def __dealloc__(self):
         cdef int place
         for place in range(self.held):
@@ -157,7 +192,7 @@ cdef class Pieces:
         PyMem_Free(self.vector)
 
 
-cdef ssize_t take(int number, int kind, Pieces pieces, object otherwise, object argument) except -1:
+cdef ssize_t take(int number, int kind, Pieces pieces) except -1:
     """Read what there is into `pieces`; parks while there is nothing."""
     cdef ssize_t moved
     while True:
@@ -165,106 +200,100 @@ cdef ssize_t take(int number, int kind, Pieces pieces, object otherwise, object 
         if moved >= 0:
             return moved
         if moved == WEFT_HELP:
-            return help_with(otherwise, number, argument)
+            return pieces.fill(help_with(standard_read, number, pieces.size, None))
         wait(number, READ)
 
 
-cdef ssize_t give(int number, int kind, Pieces pieces, object otherwise, object argument) except -1:
+cdef ssize_t give(int number, int kind, Pieces pieces) except -1:
     """Write all of `pieces`; parks while there is no room. Returns less only after an error."""
     cdef ssize_t moved, size = pieces.size
     while True:
         try:
             moved = attempt(number, kind, pieces.vector + pieces.first, pieces.count - pieces.first, pieces.size, True)
+            if moved == WEFT_HELP:
+                moved = help_with(standard_writev, number, pieces.rest(), pieces)
         except OSError as error:
             if error.errno is None or pieces.size == <size_t>size:  # without a number it is a signal handler's
                 raise
             return size - pieces.size
-        if moved >= 0:
-            pieces.advance(moved)
-            if pieces.size == 0 or (kind != WEFT_PIPE and kind != WEFT_SOCKET and kind != WEFT_TERMINAL):
-                return size - pieces.size
-        elif moved == WEFT_HELP:
-            return help_with(otherwise, number, argument)
-        else:
+        if moved < 0:
             wait(number, WRITE)
+            continue
+        pieces.advance(moved)
+        if pieces.size == 0 or kind == WEFT_OTHER:
+            return size - pieces.size
 
 
-def read(int number, Py_ssize_t size) -> bytes:
+def read(number, Py_ssize_t size) -> bytes:
     """Read at most `size` bytes as ``os.read`` does; parks while there is nothing."""
-    cdef int kind
+    cdef int fd = index(number), kind
     cdef iovec piece
     cdef ssize_t moved
     cdef object data
     if size < 0:
         raise OSError(EINVAL, os.strerror(EINVAL))
-    kind = kind_of(number)
+    kind = kind_of(fd)
     if kind == WEFT_PLAIN:
-        return standard_read(number, size)
+        return standard_read(fd, size)
     size = min(size, MOST)
     while True:
         data = PyBytes_FromStringAndSize(NULL, size)
         piece.iov_base = PyBytes_AS_STRING(data)
         piece.iov_len = size
-        moved = attempt(number, kind, &piece, 1, size, False)
+        moved = attempt(fd, kind, &piece, 1, size, False)
         if moved >= 0:
             return data if moved == size else (<bytes>data)[:moved]
         data = None  # a task that waits holds no memory for what may come
         if moved == WEFT_HELP:
-            return help_with(standard_read, number, size)
-        wait(number, READ)
+            return help_with(standard_read, fd, size, None)
+        wait(fd, READ)
 
 
-def read_into(int number, buffer) -> int:
+def read_into(number, buffer) -> int:
     """Read into `buffer`; parks while there is nothing. Returns how many bytes came."""
-    cdef int kind = kind_of(number)
-    cdef Pieces pieces
-    if kind == WEFT_PLAIN:
-        return standard_readv(number, [buffer])
-    pieces = Pieces()
-    pieces.add([buffer], PyBUF_WRITABLE)
-    return take(number, kind, pieces, standard_readv, [buffer])
+    return readv(number, [buffer])
 
 
-def readv(int number, buffers) -> int:
+def readv(number, buffers) -> int:
     """Read into `buffers` as ``os.readv`` does; parks while there is nothing."""
-    cdef int kind = kind_of(number)
+    cdef int fd = index(number), kind = kind_of(fd)
     cdef Pieces pieces
-    if kind == WEFT_PLAIN or not 0 < len(buffers) <= PIECES:
-        return standard_readv(number, buffers)
+    if kind == WEFT_PLAIN or not countable(buffers):
+        return standard_readv(fd, buffers)
     pieces = Pieces()
     pieces.add(list(buffers), PyBUF_WRITABLE)
-    return take(number, kind, pieces, standard_readv, buffers)
+    return take(fd, kind, pieces)
 
 
-def write(int number, data) -> int:
+def write(number, data) -> int:
     """Write all of `data`, as ``os.write`` does; parks while there is no room. Returns how many bytes went."""
-    cdef int kind = kind_of(number)
-    cdef Pieces pieces
+    cdef int fd = index(number), kind = kind_of(fd)
     if kind == WEFT_PLAIN:
-        return standard_write(number, data)
-    pieces = Pieces()
-    pieces.add([data], PyBUF_SIMPLE)
-    return write_all(number, kind, pieces, standard_write, data)
+        return standard_write(fd, data)
+    return write_all(fd, kind, [data])
 
 
-def writev(int number, buffers) -> int:
+def writev(number, buffers) -> int:
     """Write all of `buffers` as ``os.writev`` does; parks while there is no room."""
-    cdef int kind = kind_of(number)
-    cdef Pieces pieces
-    if kind == WEFT_PLAIN or not 0 < len(buffers) <= PIECES:
-        return standard_writev(number, buffers)
-    pieces = Pieces()
-    pieces.add(list(buffers), PyBUF_SIMPLE)
-    return write_all(number, kind, pieces, standard_writev, buffers)
+    cdef int fd = index(number), kind = kind_of(fd)
+    if kind == WEFT_PLAIN or not countable(buffers):
+        return standard_writev(fd, buffers)
+    return write_all(fd, kind, list(buffers))
 
 
-cdef ssize_t write_all(int number, int kind, Pieces pieces, object otherwise, object argument) except -1:
-    """``give``; a descriptor that was set not to block takes what goes at once."""
-    cdef ssize_t size = pieces.size, moved
-    if not fcntl(number, F_GETFL) & O_NONBLOCK:
-        return give(number, kind, pieces, otherwise, argument)
-    moved = attempt(number, kind, pieces.vector, pieces.count, size, True)
-    return otherwise(number, argument) if moved < 0 else moved
+cdef bint countable(object buffers) except -1:
+    """Whether the system takes so many buffers; if not, the interpreter's own function says what is wrong."""
+    return hasattr(buffers, "__len__") and 0 < len(buffers) <= PIECES
+
+
+cdef ssize_t write_all(int number, int kind, list buffers) except -1:
+    """Write all; a descriptor that was set not to block takes what goes at once."""
+    cdef Pieces pieces = Pieces()
+    cdef ssize_t moved = -1
+    pieces.add(buffers, PyBUF_SIMPLE)
+    if fcntl(number, F_GETFL) & O_NONBLOCK:
+        moved = attempt(number, kind, pieces.vector, pieces.count, pieces.size, True)
+    return give(number, kind, pieces) if moved < 0 else moved
 
 
 def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
