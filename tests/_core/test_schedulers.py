@@ -268,3 +268,41 @@ print(os.waitpid(child, 0)[1])
     assert done.stdout.split() == ["24", "24", "7", "0"]
 
 
+
+
+def test_nothing_is_missed_while_a_thread_makes_its_scheduler(run_python: Run) -> None:
+    done = run_python("""
+import os, threading, weft
+
+ways = {
+    "event": lambda: (lambda event: (event.set, event.wait))(weft.Event()),
+    "semaphore": lambda: (lambda semaphore: (semaphore.release, semaphore.acquire))(weft.Semaphore(0)),
+    "queue": lambda: (lambda queue: (lambda: queue.put(1), queue.get))(weft.Queue()),
+    "simple queue": lambda: (lambda queue: (lambda: queue.put(1), queue.get))(weft.SimpleQueue()),
+    "priority queue": lambda: (lambda queue: (lambda: queue.put(1), queue.get))(weft.PriorityQueue()),
+    "channel": lambda: (lambda channel: (lambda: channel.send(1), channel.receive))(weft.Channel(1)),
+    "rendezvous": lambda: (lambda channel: (channel.receive, lambda: channel.send(1)))(weft.Channel()),
+    "full queue": lambda: (lambda queue: (queue.put(0), (queue.get, lambda: queue.put(1)))[1])(weft.Queue(1)),
+    "joined queue": lambda: (lambda queue: (queue.put(0), (queue.task_done, queue.join))[1])(weft.Queue()),
+}
+plain = os.pipe  # what the scheduler's door is made of: here others run
+for name, way in ways.items():
+    for _ in range(20):
+        wake, wait = way()
+
+        def pipe():
+            threading.Thread(target=wake).start()
+            ends = plain()
+            weft_native_sleep(0.002)
+            return ends
+
+        from weft.native import sleep as weft_native_sleep
+        thread = threading.Thread(target=wait, daemon=True)
+        os.pipe = pipe
+        thread.start()
+        thread.join(5)
+        os.pipe = plain
+        assert not thread.is_alive(), name
+print("ended")
+""")
+    assert done.stdout == "ended\n"

@@ -13,7 +13,7 @@ Invariants, beside those of every source:
 
 from weft._core.fiber cimport Fiber
 from weft._core.scheduler cimport Scheduler, in_vain
-from weft._core.schedulers cimport get_scheduler
+from weft._core.schedulers cimport first_use, get_scheduler
 from weft._core.source cimport Source
 from weft._core.sync cimport Lock
 from weft._core.timers cimport in_range, queueing, queueing_exactly
@@ -57,7 +57,11 @@ cdef class Store(Source):
     cdef object take(self, double seconds):
         if self.attempt():
             return self.claim()
-        if not self.may_wait(seconds) or not self.await_item(seconds):
+        if not self.may_wait(seconds):
+            raise Empty
+        if first_use():
+            return self.take(seconds)
+        if not self.await_item(seconds):
             raise Empty
         return self.claim()
 
@@ -128,6 +132,8 @@ cdef class Queue(Store):
             return 1
         if not self.may_wait(seconds):
             return 0
+        if first_use():
+            return self.insert(item, seconds)
         scheduler = get_scheduler()
         waiter = Waiter.__new__(Waiter)
         waiter.value = item
@@ -185,7 +191,8 @@ cdef class Queue(Store):
     def join(self) -> None:
         """Wait until every item is dealt with."""
         while self.unfinished_tasks:
-            get_scheduler().wait(self.joiners, -1, self)
+            if not first_use():
+                get_scheduler().wait(self.joiners, -1, self)
 
     def shutdown(self, bint immediate=False) -> None:
         """Let nothing more in: ``put`` raises ShutDown, and so does ``get`` once the queue is empty. With `immediate` it is emptied, too.
@@ -394,6 +401,8 @@ cdef class PriorityQueue(Queue):
             return 1
         if not self.may_wait(seconds):
             return 0
+        if first_use():
+            return self.insert(item, seconds)
         scheduler = get_scheduler()
         waiter = Waiter.__new__(Waiter)
         waiter.value = item

@@ -18,7 +18,7 @@ cimport cython
 from weft._core.fiber cimport ENDED, Fiber
 from weft._core.names cimport describe
 from weft._core.scheduler cimport Scheduler, overdue
-from weft._core.schedulers cimport get_scheduler
+from weft._core.schedulers cimport first_use, get_scheduler
 from weft._core.timers cimport acquiring, lasting, monotonic, waiting
 from weft._core.waiting cimport Awaited, Waiter, WaitQueue
 
@@ -273,6 +273,8 @@ cdef class Semaphore(Awaited):
             self.value -= 1
             return True
         cdef double seconds = lasting(timeout) if blocking else 0
+        if seconds != 0 and first_use():
+            return self.acquire(blocking, timeout)
         return seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
 
     def release(self, n=1) -> None:
@@ -340,6 +342,8 @@ cdef class Event(Awaited):
         if self.flag:
             return True
         cdef double seconds = waiting(timeout)
+        if seconds != 0 and first_use() and self.flag:
+            return True
         return seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
 
     def _at_fork_reinit(self):
