@@ -78,7 +78,7 @@ cdef bint handled():
     return False
 
 
-def find_deadlock(Scheduler scheduler):
+def find_deadlock(Scheduler scheduler not None):
     """The error that names every parked task, or None if something can still happen."""
     if handled():
         return None
@@ -87,7 +87,7 @@ def find_deadlock(Scheduler scheduler):
     return DeadlockError("nothing can ever wake the main task; parked are:\n  " + "\n  ".join(lines[:SHOWN]) + more, lines)
 
 
-def parked(Scheduler scheduler):
+def parked(Scheduler scheduler not None):
     """Each parked fiber, the oldest first: itself, what it waits for, and where."""
     cdef Fiber fiber
     cdef void *link = scheduler.newest

@@ -92,7 +92,7 @@ cdef class Multi:
         self.end()
         self.handles.clear()
 
-    def add(self, Handle handle) -> None:
+    def add(self, Handle handle not None) -> None:
         """Let a transfer begin."""
         if self.multi is NULL:
             raise ValueError("the fetcher is closed")
@@ -101,7 +101,7 @@ cdef class Multi:
             raise RuntimeError(f"libcurl does not begin: {multi_strerror(code).decode()}")
         self.handles.add(handle)
 
-    def remove(self, Handle handle) -> None:
+    def remove(self, Handle handle not None) -> None:
         """Take a transfer out, ended or not."""
         if handle in self.handles:
             multi_remove(self.multi, handle.easy)

@@ -106,7 +106,7 @@ cdef class Transport:
         os.close(self.outer)
         self.inner = self.outer = -1
 
-    def perform(self, Handle handle, str authority, bint single, double patience=0, sink=None) -> None:
+    def perform(self, Handle handle not None, str authority, bint single, double patience=0, sink=None) -> None:
         """Run a prepared handle, parked until it ends.
 
         `authority`: the host and port; `single`: they take a connection for each transfer, as plain HTTP does. `patience`: TimeoutError if
