@@ -121,14 +121,14 @@ cdef class ThreadPool:
         elif self.threads < self.limit:
             self.threads += 1
             try:
-                start_thread(self.work, ())
+                start_thread(self._work, ())
             except BaseException:
                 self.threads -= 1
                 if not self.threads:
                     raise
         return 0
 
-    def work(self) -> None:
+    def _work(self) -> None:
         """What a thread does."""
         cdef Job job
         cdef object forks = self.forks
