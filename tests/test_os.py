@@ -228,3 +228,76 @@ print(got)
         str(tmp_path),
     )
     assert done.stdout == "3000000\n6000000\n"
+
+
+def test_a_replaced_descriptor_ends_old_waits_and_serves_new_ones(run_python: Run) -> None:
+    source = """
+    from weft import monkey
+    monkey.patch_all()
+    import errno, os, socket, weft
+
+    first, second = socket.socketpair()
+    third, fourth = socket.socketpair()
+    task = weft.spawn(first.recv, 1)
+    weft.sleep(0)
+    second.send(b"x")
+    print(task.result(timeout=30))
+    old = weft.spawn(first.recv, 1)
+    weft.sleep(0)
+    try:
+        os.dup2(9999, first.fileno())  # refused: nothing happens
+    except OSError as error:
+        print(error.errno == errno.EBADF, old.done())
+    print(os.dup2(third.fileno(), first.fileno()) == first.fileno())
+    new = weft.spawn(first.recv, 10)
+    weft.sleep(0)
+    fourth.send(b"new")
+    print(new.result(timeout=30))
+    print(old.exception(timeout=30).errno == errno.EBADF)
+    print(os.dup2(third.fileno(), third.fileno()) == third.fileno())
+    """
+    assert run_python(source).stdout.split("\n")[:-1] == ["b'x'", "True False", "True", "b'new'", "True", "True"]
+
+
+def test_a_range_of_descriptors_is_closed_under_its_readers(run_python: Run) -> None:
+    source = """
+    from weft import monkey
+    monkey.patch_all()
+    import errno, os, weft
+
+    pairs = [os.pipe() for _ in range(3)]
+    tasks = [weft.spawn(os.read, reader, 1) for reader, _ in pairs]
+    weft.sleep(0)
+    os.closerange(pairs[0][0], pairs[2][1] + 1)
+    print([task.exception(timeout=30).errno == errno.EBADF for task in tasks])
+    os.closerange(-5, 0)
+    os.closerange(10, 5)
+    reader, writer = os.pipe()
+    task = weft.spawn(os.read, reader, 1)
+    weft.sleep(0)
+    os.write(writer, b"x")
+    print(task.result(timeout=30))
+    """
+    assert run_python(source).stdout == "[True, True, True]\nb'x'\n"
+
+
+def test_a_token_pipe_has_one_reader_for_each_token(run_python: Run) -> None:
+    source = """
+    from weft import monkey
+    monkey.patch_all()
+    import os, weft
+
+    reader, writer = os.pipe()
+    got = []
+    tasks = [weft.spawn(lambda: got.append(os.read(reader, 1))) for _ in range(4)]
+    files = [os.fdopen(os.dup(reader), "rb", 0) for _ in range(4)]
+    tasks += [weft.spawn(lambda file=file: got.append(file.read(1))) for file in files]
+    weft.sleep(0)
+    for token in range(8):
+        os.write(writer, bytes([token]))
+        while len(got) <= token:
+            weft.sleep(0)  # the others have been woken for nothing
+    weft.joinall(tasks, 30)
+    print(sorted(got) == [bytes([token]) for token in range(8)])
+    """
+    assert run_python(source).stdout == "True\n"

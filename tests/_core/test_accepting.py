@@ -1,0 +1,118 @@
+"""Accepting on listeners that others share."""
+
+import os
+import socket as standard
+import struct
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+import pytest
+
+import weft
+from weft import socket
+
+Run = Callable[..., "CompletedProcess[str]"]
+
+PREFORKED = """
+import os, sys
+import weft, weft.os
+from weft import socket
+from weft._core import accepting
+
+if sys.argv[1] == "without a ring":
+    accepting.do_without_ring()
+listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+reader, writer = os.pipe()
+children = []
+for _ in range(4):
+    pid = os.fork()
+    if not pid:
+        turns = 0
+
+        def serve():
+            while True:
+                connection, _ = listener.accept()
+                connection.recv(1)
+                os.write(writer, b"%d;" % os.getpid())
+                connection.close()
+
+        weft.spawn(serve)
+        weft.spawn(serve)
+        parent = os.getppid()
+        while os.getppid() == parent:  # while the siblings are faster, this thread goes on
+            weft.sleep(0.001)
+            turns += 1
+            if turns == 100:
+                os.write(writer, b"alive;")
+        os._exit(0)
+    children.append(pid)
+for _ in range(100):
+    with socket.create_connection(listener.getsockname()) as connection:
+        connection.send(b"x")
+        connection.recv(1)
+seen = b""
+while seen.count(b"alive") < 4:
+    seen += weft.os.read(reader, 1000)
+print(seen.count(b";") - 4)
+for pid in children:
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.parametrize("way", ["by the ring", "without a ring"])
+def test_preforked_servers_never_stand_still(run_python: Run, way: str) -> None:
+    assert int(run_python(PREFORKED, way).stdout) >= 100
+
+
+FAMILIES = [standard.AF_INET, standard.AF_INET6, standard.AF_UNIX]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_addresses_and_modes_are_those_of_the_standard_module(family: int, tmp_path: os.PathLike[str]) -> None:
+    hosts = {standard.AF_INET: ("127.0.0.1", 0), standard.AF_INET6: ("::1", 0)}
+
+    def look(module: object, name: str) -> list[object]:
+        make = module.socket  # type: ignore[attr-defined]
+        with make(family) as listener:
+            try:
+                listener.bind(hosts.get(standard.AddressFamily(family), f"\0weft-{os.getpid()}-{name}"))
+            except OSError:
+                pytest.skip("the machine has no such family")
+            listener.listen()
+            seen: list[object] = []
+            for bound in (None, str(tmp_path / name) if family == standard.AF_UNIX else None):  # type: ignore[operator]
+                with make(family) as client:
+                    if bound is not None:
+                        client.bind(bound)
+                    client.connect(listener.getsockname())
+                    accepted, address = listener.accept()
+                    with accepted:
+                        seen += [type(address), len(address) if bound is None else address == bound, address == client.getsockname()]
+                        seen += [accepted.get_inheritable(), accepted.getblocking(), os.get_blocking(accepted.fileno())]
+            seen.append(os.get_blocking(listener.fileno()))
+            for timeout in (0, 0.001):
+                listener.settimeout(timeout)
+                with pytest.raises((BlockingIOError, TimeoutError)) as caught:
+                    listener.accept()
+                seen.append(repr(caught.value))
+            with make(family) as other, pytest.raises(OSError, match=r".") as caught:
+                other.accept()
+            seen.append(repr(caught.value))
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            listener.accept()
+        return seen
+
+    assert look(socket, "twin") == look(standard, "standard")
+
+
+def test_a_listener_s_own_timeout_counts_and_is_inherited() -> None:
+    short = struct.pack("ll", 0, 10_000)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(standard.SOL_SOCKET, standard.SO_RCVTIMEO, short)
+        with pytest.raises(BlockingIOError):
+            weft.spawn(listener.accept).result(timeout=30)
+        with socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
+            with accepted, pytest.raises(BlockingIOError):
+                weft.spawn(accepted.recv, 1).result(timeout=30)

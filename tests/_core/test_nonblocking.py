@@ -1,0 +1,195 @@
+"""Reading and writing descriptors of every kind, while others are faster."""
+
+import errno
+import os
+import pty
+import socket
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import weft
+from weft import os as twin
+from weft._core import nonblocking
+
+Ends = tuple[int, int]
+SIZE = 600_000
+
+
+@pytest.fixture(params=["pipe", "fifo", "two-way fifo", "socket", "terminal", "master"])
+def ends(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ends]:
+    """A reader and a writer of some kind, both of which block."""
+    made = make_ends(request.param, tmp_path / "fifo")
+    yield made
+    for number in made:
+        with suppress(OSError):
+            os.close(number)
+
+
+def make_ends(kind: str, path: Path) -> Ends:
+    if kind == "pipe":
+        return os.pipe()
+    if kind == "fifo":
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(reader, True)
+        return reader, os.open(path, os.O_WRONLY)
+    if kind == "two-way fifo":
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDWR)
+        return reader, os.dup(reader)
+    if kind == "socket":
+        first, second = socket.socketpair()
+        return first.detach(), second.detach()
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    return (master, slave) if kind == "master" else (slave, master)
+
+
+def test_two_readers_share_one_descriptor(ends: Ends) -> None:
+    reader, writer = ends
+    got = weft.Queue[bytes]()
+    tasks = [weft.spawn(lambda: got.put(nonblocking.read(reader, 1))) for _ in range(2)]
+    weft.sleep(0)
+    os.write(writer, b"a")
+    assert got.get(timeout=30) == b"a"
+    weft.sleep(0)  # the other one has been woken for nothing, and this thread goes on
+    os.write(writer, b"b")
+    assert got.get(timeout=30) == b"b"
+    weft.joinall(tasks, timeout=30)
+    assert os.get_blocking(reader)
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_large_write_goes_on_until_all_is_written(ends: Ends, pieces: int) -> None:
+    reader, writer = ends
+
+    def take() -> bytes:
+        data = b""
+        while len(data) < SIZE:
+            data += nonblocking.read(reader, 65536)
+        return data
+
+    data = (bytes(range(32, 127)) * SIZE)[:SIZE]
+    task = weft.spawn(take)
+    if pieces == 1:
+        assert nonblocking.write(writer, data) == SIZE
+    else:
+        assert nonblocking.writev(writer, [data[:10], b"", bytearray(data[10:100_000]), memoryview(data)[100_000:]]) == SIZE
+    assert task.result(timeout=30) == data
+    assert os.get_blocking(writer)
+
+
+def test_reading_into_buffers(ends: Ends) -> None:
+    reader, writer = ends
+    first, second = bytearray(2), bytearray(5)
+    task = weft.spawn(nonblocking.readv, reader, [first, second])
+    weft.sleep(0)
+    os.write(writer, b"abcd")
+    assert task.result(timeout=30) == 4
+    assert (bytes(first), bytes(second)) == (b"ab", b"cd\0\0\0")
+
+
+def test_a_descriptor_that_does_not_block_never_parks(ends: Ends) -> None:
+    reader, writer = ends
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        nonblocking.read(reader, 1)
+    assert 0 < nonblocking.write(writer, bytes(5_000_000)) < 5_000_000
+    with pytest.raises(BlockingIOError):
+        for _ in range(100):
+            nonblocking.write(writer, bytes(5_000_000))
+
+
+def test_closing_ends_a_wait(ends: Ends) -> None:
+    reader, _ = ends
+    task = weft.spawn(nonblocking.read, reader, 1)
+    weft.sleep(0)
+    twin.close(reader)
+    with pytest.raises(OSError, match="Bad file descriptor") as caught:
+        task.result(timeout=30)
+    assert caught.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize("kind", ["pipe", "fifo", "socket"])
+def test_a_write_that_breaks_off_tells_what_went(kind: str, tmp_path: Path) -> None:
+    reader, writer = make_ends(kind, tmp_path / "fifo")
+    task = weft.spawn(nonblocking.write, writer, bytes(5_000_000))
+    weft.sleep(0)
+    os.close(reader)
+    assert 0 < task.result(timeout=30) < 5_000_000
+    with pytest.raises(BrokenPipeError):
+        nonblocking.write(writer, b"x")
+    os.close(writer)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "fifo", "socket", "terminal"])
+def test_the_end_is_read(kind: str, tmp_path: Path) -> None:
+    reader, writer = make_ends(kind, tmp_path / "fifo")
+    task = weft.spawn(nonblocking.read, reader, 1)
+    weft.sleep(0)
+    os.close(writer)
+    assert task.result(timeout=30) == b""
+    os.close(reader)
+
+
+def outcome(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except Exception as error:
+        return type(error), getattr(error, "errno", None), str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("read", ("w", 1)),
+        ("read", (9999, 1)),
+        ("read", ("r", -1)),
+        ("read", ("r", 0)),
+        ("read", (1.5, 1)),
+        ("read", ("text", 1)),
+        ("read", ("r", 1.0)),
+        ("write", ("r", b"x")),
+        ("write", (9999, b"")),
+        ("write", ("w", b"")),
+        ("write", ("w", "text")),
+        ("write", ("w", memoryview(b"abcd")[::2])),
+        ("readv", ("r", [])),
+        ("readv", ("r", [b"x"])),
+        ("writev", ("w", [])),
+        ("writev", ("w", 5)),
+        ("writev", ("w", [b""] * 2000)),
+    ],
+)
+def test_arguments_are_refused_as_the_standard_module_refuses_them(name: str, arguments: tuple[object, ...]) -> None:
+    numbers = dict(zip("rw", os.pipe(), strict=True))
+    given = [numbers.get(word, word) if isinstance(word, str) else word for word in arguments]
+    assert outcome(lambda: getattr(nonblocking, name)(*given)) == outcome(lambda: getattr(os, name)(*given))
+    for number in numbers.values():
+        os.close(number)
+
+
+def test_a_file_goes_out_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(SIZE))
+    reader, writer = make_ends("socket", path)
+
+    def take() -> bytes:
+        data = b""
+        while piece := nonblocking.read(reader, 65536):
+            data += piece
+        return data
+
+    task = weft.spawn(take)
+    with path.open("rb") as file:
+        while nonblocking.sendfile(writer, file.fileno(), None, SIZE):
+            pass
+        assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == SIZE
+    os.close(writer)
+    assert task.result(timeout=30) == path.read_bytes()
+    os.close(reader)
