@@ -14,7 +14,8 @@ from socket import *  # noqa: F403  # the twin has the standard module's names, 
 from typing import Any
 
 from weft import dns
-from weft._core.sockets import SocketCalls, closing, handed, made
+from weft._core.ownership import closing, handed, made
+from weft._core.sockets import SocketCalls
 from weft.dns import getaddrinfo
 
 __all__ = list(standard.__all__)

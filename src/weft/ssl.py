@@ -13,7 +13,7 @@ from ssl import *  # noqa: F403  # the twin has the standard module's names, wha
 from typing import Any
 
 from weft._core import tls
-from weft._core.sockets import alone
+from weft._core.ownership import alone
 from weft.socket import socket
 
 

@@ -63,6 +63,7 @@ cdef class Poller:
     cdef bint holds(self, Descriptor descriptor) except -1
     cdef int verify(self, Py_ssize_t count, Py_ssize_t most) except -1
     cdef int examine(self, Descriptor descriptor) except -1
+    cdef int sample(self) except -1
     cdef double slice(self, double timeout) noexcept
     cdef int doubt(self, double waited) except -1
     cdef int poll(self, double timeout) except -1
@@ -77,6 +78,7 @@ cdef class Poller:
     cdef void close(self) noexcept
 
 
+cdef bint is_open(int number) noexcept
 cdef int refuse_closed(int number) except -1
 cdef bint is_ready(int number, short events) except -1
 cdef bint readable(int number) except -1

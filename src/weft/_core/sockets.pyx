@@ -24,8 +24,9 @@ from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
 from weft._core.accepting cimport accept_now
 from weft._core.attempts cimport at_once, attempt, attempt_bytes, fail, own_limit, refuse_wait, remaining, stream, time_out, waits, waits_for_all
-from weft._core.descriptors cimport ask_again, claim, forget, recognize, wait_descriptor
-from weft._core.poller cimport READ, UNASKED, UNTIMED, WRITE, Descriptor, failed, is_ready
+from weft._core.descriptors cimport ask_again, forget, wait_descriptor
+from weft._core.ownership cimport owned
+from weft._core.poller cimport READ, UNTIMED, WRITE, Descriptor, failed, is_ready
 from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
 from weft._core.socketobject cimport (
@@ -471,12 +472,6 @@ cdef class SocketCalls(socket):
             block(self, READ, &deadline)
 
 
-cdef bint owned(int number):
-    cdef Scheduler scheduler = get_scheduler()
-    cdef Descriptor descriptor = scheduler.poller.known(number)
-    return descriptor is not None and descriptor.owned
-
-
 cdef int establish(object sock, object address) except -1:
     """Connect; returns the error's number, 0 for none."""
     cdef double deadline = 0, pause = LOOK, left
@@ -502,37 +497,6 @@ cdef int establish(object sock, object address) except -1:
     except BlockingIOError:  # the socket's own timeout
         return error
     return base.getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)
-
-
-def made(sock, parent=None) -> None:
-    """`sock` has a new descriptor that weft made: it is watched by edges, registered once. From `parent` it may have timeouts."""
-    cdef Descriptor descriptor
-    claim(sock.fileno(), True)
-    if parent is not None:
-        descriptor = get_scheduler().poller.known(head(parent).sock_fd)
-        if descriptor is None or descriptor.timed != UNTIMED:
-            descriptor = get_scheduler().poller.known(sock.fileno())
-            descriptor.timed = UNASKED
-
-
-def alone(sock) -> None:
-    """Nobody else shares the descriptor of `sock`: it is watched by edges from now on, if it is not yet."""
-    cdef Descriptor descriptor
-    if not owned(head(sock).sock_fd):
-        recognize(head(sock).sock_fd)
-        descriptor = get_scheduler().poller.find(head(sock).sock_fd)
-        descriptor.owned = True
-
-
-def handed(sock) -> None:
-    """`sock` has a descriptor that was handed to weft: others may share it."""
-    recognize(sock.fileno())
-
-
-def closing(sock) -> None:
-    """`sock` is about to be closed or detached: whoever waits for it gets OSError(EBADF)."""
-    if head(sock).sock_fd >= 0:
-        forget(head(sock).sock_fd)
 
 
 def check() -> None:

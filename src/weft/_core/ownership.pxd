@@ -1,0 +1,1 @@
+cdef bint owned(int number)

@@ -1,0 +1,3 @@
+from weft._core.poller import Poller
+
+class PollPoller(Poller): ...
