@@ -69,7 +69,9 @@ FAMILIES = [standard.AF_INET, standard.AF_INET6, standard.AF_UNIX]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_addresses_and_modes_are_those_of_the_standard_module(family: int, tmp_path: os.PathLike[str]) -> None:
+def test_addresses_and_modes_are_those_of_the_standard_module(
+    family: int, tmp_path: os.PathLike[str]
+) -> None:
     hosts = {standard.AF_INET: ("127.0.0.1", 0), standard.AF_INET6: ("::1", 0)}
 
     def look(module: object, name: str) -> list[object]:
@@ -81,7 +83,8 @@ def test_addresses_and_modes_are_those_of_the_standard_module(family: int, tmp_p
                 pytest.skip("the machine has no such family")
             listener.listen()
             seen: list[object] = []
-            for bound in (None, str(tmp_path / name) if family == standard.AF_UNIX else None):  # type: ignore[operator]
+            # type: ignore[operator]
+            for bound in (None, str(tmp_path / name) if family == standard.AF_UNIX else None):
                 with make(family) as client:
                     if bound is not None:
                         client.bind(bound)

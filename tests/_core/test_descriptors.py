@@ -253,7 +253,8 @@ waiting = weft.spawn(first.recv, 1)
 weft.sleep(0)
 with tempfile.TemporaryDirectory() as folder:
     {closing}
-    files = [os.open(f"{{folder}}/{{place}}", os.O_RDWR | os.O_CREAT) for place in range(20)]  # they get the numbers
+    # they get the numbers
+    files = [os.open(f"{{folder}}/{{place}}", os.O_RDWR | os.O_CREAT) for place in range(20)]
     weft.sleep(0.001)
     try:
         waiting.result(timeout=30)

@@ -1,18 +1,25 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, binding=True
 """Accepting a connection without blocking, on a listener that other processes may share.
 
-accept(2) knows no flag for that, and O_NONBLOCK belongs to the description: pre-forked servers share it. In the order of preference:
-- io_uring, whose accept does not block whatever the mode of the descriptor (Linux 6.10): one system call.
-- A descriptor that was set not to block: accept(2).
-- A listener that nobody else can have, because weft made it and no process was forked since: O_NONBLOCK for the length of the call.
-- A helper thread, when poll says that there is a connection: it blocks in our place if somebody was faster, and gets the next one. If the
-  call that wanted it is over, the connection is kept for the listener's next accept. If the listener is closed meanwhile, the helper
-  stays blocked until one more connection comes, and drops it: there is no way to call it back.
+accept(2) has no flag for that, and O_NONBLOCK belongs to the description, which pre-forked servers share. These are the ways, in
+the order of preference:
 
-Rejected: O_NONBLOCK on and off around accept(2) on a shared listener (another process's accept then fails, or ours blocks), an accept mutex
-(it does not bind processes without weft), SO_RCVTIMEO (it is shared too, and rounds up to 4 ms of standstill).
+- io_uring: its accept does not block, whatever the mode of the descriptor (Linux 6.10). It is one system call.
+- accept(2) on a descriptor that was set not to block.
+- O_NONBLOCK for the length of the call, on a listener that nobody else can have: weft made it, and
+  no process was forked since.
+- A helper thread, when poll says that there is a connection. It blocks in our place if another
+  process was faster, and gets the
+  next connection. If the call that wanted it is over, the listener's next accept gets it. If the
+  listener is closed
+  meanwhile, the helper stays blocked until one more connection comes, and drops it: nothing can
+  call it back.
 
-Measured (3.13, connections over the loopback one after the other): see docs/core.md.
+Rejected:
+
+- O_NONBLOCK on and off around accept(2) on a shared listener. Another process's accept then fails, or ours blocks.
+- An accept mutex. It does not bind processes without weft.
+- SO_RCVTIMEO on the listener. It is shared too, and rounds up to 4 ms of standstill.
 """
 
 from libc.errno cimport EAGAIN, EBADF, EINTR, ENOSYS
@@ -66,7 +73,8 @@ cdef enum Ring:
 cdef weft_ring ring  # one for the process: an accept ends before anybody else can ask
 cdef Ring state = UNTRIED
 cdef bint forked = False  # so that what was made before may be shared
-cdef dict lines = {}  # of connections that helpers have accepted, by the listener's device and inode
+# of connections that helpers have accepted, by the listener's device and inode
+cdef dict lines = {}
 cdef set helped = set()  # listeners that a helper accepts on
 cdef object base = _socket.socket
 cdef object start_thread = _thread.start_new_thread
@@ -78,7 +86,8 @@ cdef bint ring_serves() noexcept:
     if state == UNTRIED:
         state = REFUSED
         if weft_ring_open(&ring, 8) == 0:
-            if weft_ring_accept(&ring, -1, NULL, NULL) == -EBADF:  # an older kernel does not know the flag: EINVAL
+            # an older kernel does not know the flag: EINVAL
+            if weft_ring_accept(&ring, -1, NULL, NULL) == -EBADF:
                 state = USABLE
             else:
                 weft_ring_close(&ring)
@@ -86,7 +95,10 @@ cdef bint ring_serves() noexcept:
 
 
 cdef object accept_now(object sock, bint exclusive, double *deadline):
-    """The descriptor of a connection and the peer's address; None if there is none now. `exclusive`: weft made the listener."""
+    """The descriptor of a connection and the peer's address.
+
+    None if there is none now. `exclusive`: weft made the listener.
+    """
     cdef sockaddr_storage address
     cdef socklen_t size
     cdef int family = head(sock).sock_family, number = head(sock).sock_fd, result

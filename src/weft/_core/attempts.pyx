@@ -94,13 +94,17 @@ cdef double asked_of_system(int number, int option) noexcept:
     """The seconds of SO_RCVTIMEO or SO_SNDTIMEO, -1 for none."""
     cdef timeval limit
     cdef unsigned int size = sizeof(limit)
-    if getsockopt(number, SOL_SOCKET, option, &limit, &size) < 0 or (limit.tv_sec == 0 and limit.tv_usec == 0):
+    if getsockopt(number, SOL_SOCKET, option, &limit, &size) < 0:
+        return -1
+    if limit.tv_sec == 0 and limit.tv_usec == 0:
         return -1
     return limit.tv_sec + limit.tv_usec * 1e-6
 
 
-cdef double own_limit(object sock, Descriptor descriptor, int direction, double *deadline) except -2:
-    """Before a wait without a timeout of Python's: the seconds that the socket's own leaves, -1 for no end.
+cdef double own_limit(
+    object sock, Descriptor descriptor, int direction, double *deadline
+) except -2:
+    """Return the seconds that the socket's own timeout leaves before a wait, -1 for no end.
 
     A socket that weft made has none until ``setsockopt`` says so; any other is asked once.
     """
@@ -111,14 +115,18 @@ cdef double own_limit(object sock, Descriptor descriptor, int direction, double 
         descriptor.timed = UNTIMED if left < 0 else TIMED
     if descriptor.timed == UNTIMED:
         return -1
-    left = time_left(asked_of_system(number, SO_RCVTIMEO if direction == READ else SO_SNDTIMEO), deadline)
+    left = asked_of_system(number, SO_RCVTIMEO if direction == READ else SO_SNDTIMEO)
+    left = time_left(left, deadline)
     if left == 0:
         refuse_wait()
     return left
 
 
 cdef bint waits(object sock, int flags) noexcept:
-    """Whether a call with `flags` waits. With a timeout of its own the standard library waits by poll, whatever the flags."""
+    """Whether a call with `flags` waits.
+
+    With a timeout of its own the standard library waits by poll, whatever the flags.
+    """
     if head(sock).sock_timeout >= 0:
         return head(sock).sock_timeout > 0
     if flags & MSG_OOB and head(sock).sock_type == SOCK_STREAM:
@@ -128,7 +136,9 @@ cdef bint waits(object sock, int flags) noexcept:
 
 cdef bint waits_for_all(object sock, int flags) noexcept:
     """Whether a read with `flags` goes on until it has all that it asked for."""
-    if not flags & MSG_WAITALL or head(sock).sock_timeout >= 0 or head(sock).sock_type != SOCK_STREAM or not waits(sock, flags):
+    if not flags & MSG_WAITALL or head(sock).sock_timeout >= 0 or head(sock).sock_type != SOCK_STREAM:
+        return False
+    if not waits(sock, flags):
         return False
     return not flags & MSG_PEEK or is_internet(sock)
 
@@ -199,9 +209,9 @@ cdef object attempt_bytes(object sock, Descriptor descriptor, Py_ssize_t size, i
 
 
 cdef object at_once(object sock, object method, tuple args, bint flagged):
-    """Call the interpreter's own `method` so that it does not wait; raises BlockingIOError where it would, and returns what it returns.
+    """Call the interpreter's own `method` so that it does not wait; raises BlockingIOError where it would.
 
-    A call that takes no MSG_DONTWAIT (not `flagged`) needs the descriptor itself to be without blocking for as long as it takes.
+    If the call has no MSG_DONTWAIT (not `flagged`), the descriptor is set not to block for as long as it takes.
     """
     cdef int64_t timeout = head(sock).sock_timeout
     cdef int on = 1, off = 0, number = head(sock).sock_fd
@@ -209,7 +219,8 @@ cdef object at_once(object sock, object method, tuple args, bint flagged):
     if blocking:
         ioctl(number, FIONBIO, &on)
     if timeout > 0 and flagged:
-        head(sock).sock_timeout = -1  # not 0: another thread that uses the socket meanwhile would be refused a wait
+        # not 0: another thread that uses the socket meanwhile would be refused a wait
+        head(sock).sock_timeout = -1
     elif timeout > 0 or blocking:
         head(sock).sock_timeout = 0
     try:

@@ -2,9 +2,11 @@
 """Waiting for a descriptor, and telling every scheduler when one is made, closed or replaced.
 
 Invariants:
-- A number that is closed, or replaced by another file, is forgotten by every scheduler before it happens: its waiters get EBADF.
+- A number that is closed, or replaced by another file, is forgotten by every scheduler before it
+  happens: its waiters get EBADF.
 - What closes a number without telling (a C library) is found out by the poller; see there.
-- The poller and the door have numbers too. A scheduler that is about to lose one of its own makes them anew at its next poll.
+- The poller and the door have numbers too. A scheduler that is about to lose one of its own makes
+  them anew at its next poll.
 """
 
 from weft._core.poller cimport ARMED, CHANGED, READ, UNASKED, UNTIMED, WRITE, Descriptor
@@ -21,7 +23,10 @@ cdef int LAST = 2147483647  # no number is larger
 
 
 cdef int claim(int number, bint owned) except -1:
-    """`number` is a new descriptor; weft sees its closing if it is `owned`, and it has no timeouts of its own."""
+    """`number` is a new descriptor.
+
+    Weft sees its closing if it is `owned`, and it has no timeouts of its own.
+    """
     cdef Scheduler scheduler
     cdef Descriptor descriptor
     for scheduler in all_schedulers():
@@ -36,13 +41,17 @@ cdef int claim(int number, bint owned) except -1:
 
 
 cdef int recognize(int number) except -1:
-    """`number` was handed to weft: records of it stay if it still means the same file, and are retired if not."""
+    """`number` was handed to weft.
+
+    Records of it stay if it still means the same file, and are retired if not.
+    """
     cdef Scheduler scheduler
     cdef Descriptor descriptor
     for scheduler in all_schedulers():
         descriptor = scheduler.poller.known(number)
-        if descriptor is not None and not (descriptor.registered and scheduler.poller.holds(descriptor)):
-            scheduler.poller.retire(descriptor)
+        if descriptor is None or (descriptor.registered and scheduler.poller.holds(descriptor)):
+            continue
+        scheduler.poller.retire(descriptor)
     return 0
 
 
@@ -61,7 +70,10 @@ cdef bint uses(Scheduler scheduler, int low, int high):
 
 
 cdef int evacuate(Scheduler scheduler) except -1:
-    """A descriptor of the scheduler's own is about to be closed: let it make new ones before it waits again."""
+    """A descriptor of the scheduler's own is about to be closed.
+
+    Let it make new ones before it waits again.
+    """
     scheduler.poller.lost = True
     if scheduler.ready.asleep:
         scheduler.ready.ring()
@@ -71,7 +83,10 @@ cdef int evacuate(Scheduler scheduler) except -1:
 
 
 cdef int ask_again() except -1:
-    """A timeout of a socket was set: whether a socket has one must be asked anew, whatever descriptors there are of it."""
+    """A timeout of a socket was set.
+
+    Whether a socket has one must be asked anew, whatever descriptors there are of it.
+    """
     cdef Scheduler scheduler
     cdef Descriptor descriptor
     for scheduler in all_schedulers():
@@ -90,10 +105,12 @@ ctypedef int (*wait_call)(Scheduler, WaitQueue, double, object) noexcept
 cdef wait_call wait_quietly = <wait_call><void *>wait_in_line
 
 
-cdef int wait_descriptor(Scheduler scheduler, Descriptor descriptor, int direction, double timeout, bint trusting) except -1:
-    """Park until `descriptor` may be ready (1) or `timeout` seconds have passed (0). Raises OSError(EBADF) once it is closed.
+cdef int wait_descriptor(
+    Scheduler scheduler, Descriptor descriptor, int direction, double timeout, bint trusting
+) except -1:
+    """Park until `descriptor` may be ready (1) or `timeout` seconds have passed (0).
 
-    `trusting`: a socket of weft's waits by its own record, which the poller verifies later.
+    Raises OSError(EBADF) once it is closed. `trusting`: a socket of weft's waits by its own record, which the poller verifies later.
     """
     cdef int woken = scheduler.poller.arm(descriptor, direction, trusting)
     if woken != ARMED:
@@ -106,10 +123,16 @@ cdef int wait_descriptor(Scheduler scheduler, Descriptor descriptor, int directi
     return woken
 
 
-cdef int wait_otherwise(Scheduler scheduler, Descriptor descriptor, int direction, double timeout, int armed) except -1:
-    """The rare ends of ``wait_descriptor``: the number means another file now, or is always ready."""
+cdef int wait_otherwise(
+    Scheduler scheduler, Descriptor descriptor, int direction, double timeout, int armed
+) except -1:
+    """The rare ends of ``wait_descriptor``.
+
+    The number means another file now, or is always ready.
+    """
     if armed == CHANGED:
-        return wait_descriptor(scheduler, scheduler.poller.find(descriptor.number), direction, timeout, False)
+        descriptor = scheduler.poller.find(descriptor.number)
+        return wait_descriptor(scheduler, descriptor, direction, timeout, False)
     scheduler.pause()
     return 1
 
@@ -159,6 +182,9 @@ def closing_range(low, high) -> None:
 
 
 def replacing(source, number) -> None:
-    """Tell weft that `number` is about to become a copy of descriptor `source`; nothing happens where the system refuses that."""
+    """Tell weft that `number` is about to become a copy of descriptor `source`.
+
+    Nothing happens where the system refuses that.
+    """
     if source != number and number >= 0 and fcntl(source, F_GETFD) >= 0:
         forget(number)

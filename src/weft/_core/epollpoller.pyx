@@ -2,17 +2,32 @@
 """The poller of Linux.
 
 Invariants:
-- A socket of weft's is registered once, edge-triggered, for both directions; every other number is armed anew at each wait.
-- The kernel keeps a registration by number *and* open file. So EPOLL_CTL_ADD answers EEXIST only while a number still means the
-  file that was registered, and EPOLL_CTL_MOD answers ENOENT when it does not: that is how a changed number is found out.
+- A socket of weft's is registered once, edge-triggered, for both directions; every other number is
+  armed anew at each wait.
+- The kernel keeps a registration by number *and* open file. So EPOLL_CTL_ADD answers EEXIST only
+  while a number still means the
+  file that was registered, and EPOLL_CTL_MOD answers ENOENT when it does not: that is how a changed
+  number is found out.
 - An event carries number and generation of its record; one of an older generation is dropped.
-- ``reopen`` replaces nothing before it has everything. A number of the poller's own that means a foreign file is not closed.
+- ``reopen`` replaces nothing before it has everything. A number of the poller's own that means a
+  foreign file is not closed.
 """
 
 from libc.errno cimport EBADF, EEXIST, EINTR, EINVAL, ENOENT, EPERM, errno
 from libc.stdint cimport uint32_t, uint64_t
 from posix.unistd cimport close
-from weft._core.poller cimport ARMED, CHANGED, DOOR, LOST, NOTHING, READY, SIGNAL, Descriptor, Poller, is_open
+from weft._core.poller cimport (
+    ARMED,
+    CHANGED,
+    DOOR,
+    LOST,
+    NOTHING,
+    READY,
+    SIGNAL,
+    Descriptor,
+    Poller,
+    is_open,
+)
 
 import os
 
@@ -29,7 +44,8 @@ cdef extern from "poller.h" nogil:
 
 cdef enum:
     BATCH = 256  # events taken at once
-    STRAY = 4096  # events of files that weft has forgotten, before the poller is made anew to be rid of them
+    # events of files that weft has forgotten, before the poller is made anew to be rid of them
+    STRAY = 4096
 cdef uint64_t DOOR_DATA = <uint64_t>-1
 
 
@@ -112,7 +128,8 @@ cdef class EpollPoller(Poller):
         if errno == ENOENT:
             self.retire(descriptor)
             return CHANGED
-        if errno == EINVAL or (errno == EBADF and is_open(descriptor.number)):  # the epoll object itself is gone
+        # the epoll object itself is gone
+        if errno == EINVAL or (errno == EBADF and is_open(descriptor.number)):
             self.lost = True
             descriptor.registered = True  # the next opening registers it
             return ARMED
@@ -122,7 +139,8 @@ cdef class EpollPoller(Poller):
         raise OSError(number, os.strerror(number))
 
     cdef int disarm(self, Descriptor descriptor) except -1:
-        weft_epoll_ctl(self.epoll, WEFT_DEL, descriptor.number, 0, 0)  # closed already: then the kernel has forgotten it too
+        # closed already: then the kernel has forgotten it too
+        weft_epoll_ctl(self.epoll, WEFT_DEL, descriptor.number, 0, 0)
         return 0
 
     cdef bint holds(self, Descriptor descriptor) except -1:
@@ -169,7 +187,10 @@ cdef class EpollPoller(Poller):
         return outcome
 
     cdef int stray(self) except -1:
-        """An event that no record wants. A copy of a descriptor that weft has forgotten lives on; or this is a foreign epoll object."""
+        """An event that no record wants.
+
+        A copy of a descriptor that weft has forgotten lives on; or this is a foreign epoll object.
+        """
         self.strays += 1
         if self.strays % STRAY == 0 or (self.strays & (self.strays - 1) == 0 and not self.intact()):
             self.lost = True
@@ -181,7 +202,10 @@ cdef inline uint64_t data_of(Descriptor descriptor) noexcept:
 
 
 cdef bint watched(int epoll, int number) noexcept:
-    """Whether `epoll` is an epoll object that watches `number`. One that does not is left as it was."""
+    """Whether `epoll` is an epoll object that watches `number`.
+
+    One that does not is left as it was.
+    """
     if weft_epoll_ctl(epoll, WEFT_ADD, number, 0, 0) == 0:
         weft_epoll_ctl(epoll, WEFT_DEL, number, 0, 0)
         return False

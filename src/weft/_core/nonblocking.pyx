@@ -2,17 +2,25 @@
 """Reading and writing a descriptor of any kind: try without blocking, park while it would block, try again.
 
 Invariants:
-- Readiness is a hint: another task, thread or process may be faster. So no attempt blocks, whatever poll says, and O_NONBLOCK of a
+- Readiness is a hint: another task, thread or process may be faster. So no attempt blocks, whatever
+  poll says. O_NONBLOCK of a
   descriptor that others may share is never changed.
-- A write moves everything, as a blocking write(2) does; after an error or an end it returns what went before, and the error comes next time.
+- A write moves everything, as a blocking write(2) does. After an error it returns what went before; the next call raises.
 - A descriptor that was set not to block behaves as without weft: BlockingIOError.
 - A regular file is always ready: its calls are the interpreter's own.
 
-Each kind has its way not to block (Linux 6.18): pipes, eventfds, timerfds: RWF_NOWAIT. Sockets: MSG_DONTWAIT. FIFOs and terminals: a description
-of our own, opened for the one call by way of /proc. The rest (inotify, the master end of a terminal): poll, then a helper thread, which
-blocks in our place if somebody was faster. Its task may be cancelled meanwhile; then what the call brings is lost.
+| kind | the way not to block (Linux 6.18) |
+|---|---|
+| pipe, eventfd, timerfd | RWF_NOWAIT |
+| socket | MSG_DONTWAIT |
+| FIFO, terminal | a description of our own, opened by way of /proc for the one call |
+| inotify, the master end of a terminal | poll, then a helper thread, which blocks in our place if somebody was faster |
 
-Rejected: FIONREAD and poll before a blocking call (a race with everybody who shares the pipe), writes of PIPE_BUF bytes at a time (the same).
+What a helper thread reads for a task that was cancelled meanwhile is lost.
+
+Rejected: FIONREAD or poll before a blocking call, and writes of PIPE_BUF bytes at a time. Each
+races with everybody who shares
+the pipe.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -55,8 +63,10 @@ cdef enum:
     MOST = 1 << 30  # bytes that a read asks for at most
     PIECES = 1024  # that the system takes at once (IOV_MAX)
 
-cdef object standard_read = os.read, standard_write = os.write, standard_readv = os.readv, standard_writev = os.writev
-cdef object standard_sendfile = getattr(os, "sendfile", None), standard_pread = os.pread, duplicate = os.dup, close = os.close
+cdef object standard_read = os.read, standard_write = os.write
+cdef object standard_readv = os.readv, standard_writev = os.writev
+cdef object standard_sendfile = getattr(os, "sendfile", None), standard_pread = os.pread
+cdef object duplicate = os.dup, close = os.close
 cdef object helpers = ThreadPool(32, deaf=True)
 
 
@@ -66,9 +76,9 @@ cdef int fail() except -1:
 
 
 cdef object help_with(object call, int number, object argument, object kept):
-    """Run ``call(number, argument)`` on a helper thread, on a copy of the descriptor: the number may be closed meanwhile.
+    """Run ``call(number, argument)`` on a helper thread.
 
-    `kept` lives as long as the call, even if the task that waits for it does not.
+    The call gets a copy of the descriptor, because the number may be closed meanwhile. `kept` lives as long as the call, even if the task that waits for it does not.
     """
     cdef int copy = duplicate(number)
 
@@ -87,8 +97,13 @@ cdef int index(object number) except? -1:
     return number if type(number) is int else operator.index(number)
 
 
-cdef ssize_t attempt(int number, int kind, iovec *pieces, int count, size_t size, int write) except -3:
-    """Bytes moved; -1 if the descriptor must be waited for, WEFT_HELP if nothing can be done without blocking."""
+cdef ssize_t attempt(
+    int number, int kind, iovec *pieces, int count, size_t size, int write
+) except -3:
+    """Bytes moved.
+
+    -1 if the descriptor must be waited for, WEFT_HELP if nothing can be done without blocking.
+    """
     cdef ssize_t moved
     while True:
         if size >= LARGE:
@@ -104,7 +119,8 @@ cdef ssize_t attempt(int number, int kind, iovec *pieces, int count, size_t size
             fail()
         else:
             break
-    if moved < 0 and kind == WEFT_OTHER:  # what cannot be waited for either is ready; so is what a thread must try
+    # what cannot be waited for either is ready; so is what a thread must try
+    if moved < 0 and kind == WEFT_OTHER:
         return WEFT_HELP if is_ready(number, POLLOUT if write else POLLIN) else -1
     if moved == WEFT_HELP and not is_ready(number, POLLOUT if write else POLLIN):
         return -1
@@ -117,7 +133,10 @@ cdef int wait(int number, int direction) except -1:
 
 
 cdef int kind_of(int number) except -1:
-    """The kind of a descriptor, before a call; where a call may park, others have their turn now and then."""
+    """The kind of a descriptor, before a call.
+
+    Where a call may park, others have their turn now and then.
+    """
     cdef int kind = weft_kind_of(number)
     cdef Scheduler scheduler
     if kind != WEFT_PLAIN:
@@ -167,9 +186,12 @@ cdef class Pieces:
     cdef list rest(self):
         """What has not been moved yet, as memory that this object keeps."""
         cdef int place
+        cdef char *start
+        cdef size_t size
         cdef list views = []
         for place in range(self.first, self.count):
-            views.append(PyMemoryView_FromMemory(<char *>self.vector[place].iov_base, self.vector[place].iov_len, PyBUF_READ))
+            start, size = <char *>self.vector[place].iov_base, self.vector[place].iov_len
+            views.append(PyMemoryView_FromMemory(start, size, PyBUF_READ))
         return views
 
     cdef ssize_t fill(self, bytes data) except -1:
@@ -207,13 +229,16 @@ cdef ssize_t take(int number, int kind, Pieces pieces) except -1:
 cdef ssize_t give(int number, int kind, Pieces pieces) except -1:
     """Write all of `pieces`; parks while there is no room. Returns less only after an error."""
     cdef ssize_t moved, size = pieces.size
+    cdef int left
     while True:
         try:
-            moved = attempt(number, kind, pieces.vector + pieces.first, pieces.count - pieces.first, pieces.size, True)
+            left = pieces.count - pieces.first
+            moved = attempt(number, kind, pieces.vector + pieces.first, left, pieces.size, True)
             if moved == WEFT_HELP:
                 moved = help_with(standard_writev, number, pieces.rest(), pieces)
         except OSError as error:
-            if error.errno is None or pieces.size == <size_t>size:  # without a number it is a signal handler's
+            # without a number it is a signal handler's
+            if error.errno is None or pieces.size == <size_t>size:
                 raise
             return size - pieces.size
         if moved < 0:
@@ -266,7 +291,10 @@ def readv(number, buffers) -> int:
 
 
 def write(number, data) -> int:
-    """Write all of `data`, as ``os.write`` does; parks while there is no room. Returns how many bytes went."""
+    """Write all of `data`, as ``os.write`` does.
+
+    Parks while there is no room. Returns how many bytes went.
+    """
     cdef int fd = index(number), kind = kind_of(fd)
     if kind == WEFT_PLAIN:
         return standard_write(fd, data)
@@ -282,7 +310,10 @@ def writev(number, buffers) -> int:
 
 
 cdef bint countable(object buffers) except -1:
-    """Whether the system takes so many buffers; if not, the interpreter's own function says what is wrong."""
+    """Whether the system takes so many buffers.
+
+    If not, the interpreter's own function says what is wrong.
+    """
     return hasattr(buffers, "__len__") and 0 < len(buffers) <= PIECES
 
 
@@ -299,11 +330,12 @@ cdef ssize_t write_all(int number, int kind, list buffers) except -1:
 def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
     """Copy at most `count` bytes of a file to descriptor `target`, as ``os.sendfile`` does; parks while there is no room.
 
-    sendfile(2) cannot be told not to block, so the bytes go by way of memory, a piece at a time; where it cannot block anyway it is called.
+    No flag keeps sendfile(2) from blocking, so the bytes go by way of memory, a piece at a time. Where it cannot block it is called.
     """
     cdef int kind = kind_of(target)
     cdef int mode = fcntl(target, F_GETFL)
-    if kind == WEFT_PLAIN or mode < 0 or mode & O_NONBLOCK or count <= 0 or weft_kind_of(source) != WEFT_PLAIN:
+    cdef bint blocks = kind != WEFT_PLAIN and mode >= 0 and not mode & O_NONBLOCK
+    if not blocks or count <= 0 or weft_kind_of(source) != WEFT_PLAIN:
         return standard_sendfile(target, source, offset, count)
     place = os.lseek(source, 0, os.SEEK_CUR) if offset is None else offset
     data = standard_pread(source, min(count, LARGE), place)

@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, binding=False
 """What becomes of a socket's descriptor: it is made by weft, handed to it, given away or closed.
 
-An owned descriptor is one whose closing weft sees: it is watched by edges, registered once, and its waits make no system call.
+An owned descriptor is one whose closing weft sees: it is watched by edges, registered once, and its
+waits make no system call.
 """
 
 from weft._core.descriptors cimport claim, forget, recognize
@@ -16,7 +17,10 @@ cdef bint owned(int number):
 
 
 def made(sock, parent=None) -> None:
-    """`sock` has a new descriptor that weft made: it is watched by edges, registered once. From `parent` it may have timeouts."""
+    """`sock` has a new descriptor that weft made.
+
+    It is watched by edges, registered once. From `parent` it may have timeouts.
+    """
     cdef Descriptor descriptor
     claim(sock.fileno(), True)
     if parent is not None:
@@ -27,7 +31,10 @@ def made(sock, parent=None) -> None:
 
 
 def alone(sock) -> None:
-    """Nobody else shares the descriptor of `sock`: it is watched by edges from now on, if it is not yet."""
+    """Nobody else shares the descriptor of `sock`.
+
+    It is watched by edges from now on, if it is not yet.
+    """
     cdef Descriptor descriptor
     if not owned(head(sock).sock_fd):
         recognize(head(sock).sock_fd)

@@ -41,7 +41,8 @@ cdef enum Timed:
 cdef class Poller:
     cdef list table  # records of descriptors, by number
     cdef dict far  # those of numbers too large for the table
-    cdef RunQueue ready  # told that its owner is awake again before anybody is woken, so that nobody rings for that
+    # told that its owner is awake again before anybody is woken, so that nobody rings for that
+    cdef RunQueue ready
     cdef int door  # the scheduler's door, or -1 while there is none
     cdef readonly Py_ssize_t waiting  # fibers that wait for a descriptor
     cdef bint edge  # each change is told once

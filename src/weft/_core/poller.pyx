@@ -2,12 +2,17 @@
 """Which descriptors are ready: epoll first, poll(2) as the portable fallback.
 
 Invariants:
-- A number is a name, not an identity: it may be closed, reused or duplicated behind weft's back. Each poller knows how to tell
+- A number is a name, not an identity: it may be closed, reused or duplicated behind weft's back.
+  Each poller knows how to tell
   whether a number still means the file that it met (``holds``).
-- A socket of weft's trusts its registration, and a wait makes no system call. The poller verifies it later: when the thread has
-  been idle for a while, and one descriptor every 64 polls of a busy one. Every other number is armed anew at each wait.
-- A record whose number was closed or means another file is retired: its waiters get EBADF, and the next wait makes a new record.
-- ``drained`` means: the last read was shorter than asked and no edge came since, so the stream has nothing. After a hang-up it is
+- A socket of weft's trusts its registration, and a wait makes no system call. The poller verifies
+  it later: when the thread has
+  been idle for a while, and one descriptor every 64 polls of a busy one. Every other number is
+  armed anew at each wait.
+- A record whose number was closed or means another file is retired: its waiters get EBADF, and the
+  next wait makes a new record.
+- ``drained`` means: the last read was shorter than asked and no edge came since, so the stream has
+  nothing. After a hang-up it is
   never set.
 - ``poll`` runs no Python signal handler.
 
@@ -43,13 +48,15 @@ cdef enum:
     DENSE = 1 << 20  # numbers below it are kept in a list, those above in a dict
     LOOKED_AT = 2048  # records that a busy thread looks at for the one that it verifies
     CHECKS = 1024  # descriptors verified at once by an idle thread
-cdef double FIRST = 0.1  # seconds of idleness after which what was trusted is verified; each time after that, twice as many
+# seconds of idleness after which what was trusted is verified; each time after that, twice as many
+cdef double FIRST = 0.1
 cdef double LAST = 60
 
 
 cdef int refuse_closed(int number) except -1:
     """Raise what a task gets whose descriptor was closed."""
-    raise OSError(EBADF, f"{os.strerror(EBADF)}: descriptor {number} was closed while a task waited for it")
+    problem = os.strerror(EBADF)
+    raise OSError(EBADF, f"{problem}: descriptor {number} was closed while a task waited for it")
 
 
 cdef bint is_open(int number) noexcept:
@@ -93,7 +100,10 @@ cdef class Poller:
         return self.far.get(number) if self.far else None
 
     cdef Descriptor find(self, int number):
-        """Return what is known of descriptor `number`. Raises OSError(EBADF) for a number that is not open."""
+        """Return what is known of descriptor `number`.
+
+        Raises OSError(EBADF) for a number that is not open.
+        """
         if number < 0:
             raise ValueError(f"Invalid file descriptor: {number}")
         cdef Descriptor descriptor = self.known(number)
@@ -139,7 +149,10 @@ cdef class Poller:
         return 0
 
     cdef int retire(self, Descriptor descriptor) except -1:
-        """The number of `descriptor` does not mean the same file any more: drop the record, and let its waiters go with EBADF."""
+        """The number of `descriptor` does not mean the same file any more.
+
+        Drop the record, and let its waiters go with EBADF.
+        """
         if self.known(descriptor.number) is descriptor:
             if descriptor.number < DENSE:
                 self.table[descriptor.number] = None
@@ -152,7 +165,10 @@ cdef class Poller:
         return 0
 
     cdef int verify(self, Py_ssize_t count, Py_ssize_t most) except -1:
-        """Go through the next `count` records, verify at most `most` that a fiber waits for, and retire those that changed. 1 at the end."""
+        """Go through the next `count` records, and verify at most `most` that a fiber waits for. 1 at the end.
+
+        Those that changed are retired.
+        """
         cdef Descriptor descriptor
         cdef Py_ssize_t end = min(self.cursor + count, len(self.table))
         while self.cursor < end and most:
@@ -168,7 +184,9 @@ cdef class Poller:
         return 1
 
     cdef int examine(self, Descriptor descriptor) except -1:
-        if descriptor is None or not descriptor.registered or not (descriptor.readers.size or descriptor.writers.size):
+        if descriptor is None or not descriptor.registered:
+            return 0
+        if not descriptor.readers.size and not descriptor.writers.size:
             return 0
         if not self.holds(descriptor):
             self.retire(descriptor)
@@ -220,9 +238,9 @@ cdef class Poller:
         return 0
 
     cdef int reopen(self, int door) except -1:
-        """Get descriptors of its own anew, and watch what was watched; waiters whose descriptor is gone get EBADF.
+        """Get descriptors of its own anew, and watch what was watched.
 
-        Raises OSError if the system refuses; then all is as before, and it may be called again.
+        Waiters whose descriptor is gone get EBADF. Raises OSError if the system refuses; then all is as before, and it may be called again.
         """
         raise NotImplementedError
 
@@ -238,7 +256,11 @@ cdef class Poller:
         pass
 
     cdef int arm(self, Descriptor descriptor, int direction, bint trusting) except -1:
-        """Before a wait: let `descriptor` be watched. Returns one of Armed; with `trusting`, a registration of weft's own is believed."""
+        """Before a wait.
+
+        Let `descriptor` be watched. Returns one of Armed; with `trusting`, a registration of weft's
+        own is believed.
+        """
         raise NotImplementedError
 
     cdef int disarm(self, Descriptor descriptor) except -1:
@@ -249,12 +271,19 @@ cdef class Poller:
         raise NotImplementedError
 
     cdef int poll(self, double timeout) except -1:
-        """Wake the fibers that can go on; wait at most `timeout` seconds (negative: as long as it takes), or less. Returns one of Polled."""
+        """Wake the fibers that can go on.
+
+        Wait at most `timeout` seconds (negative: as long as it takes), or less. Returns one of
+        Polled.
+        """
         raise NotImplementedError
 
 
 cdef bint is_ready(int number, short events) except -1:
-    """Whether one of `events` holds for descriptor `number` now, an error or an end. Raises OSError(EBADF) for a number that is not open."""
+    """Whether one of `events` holds for descriptor `number` now, an error or an end.
+
+    Raises OSError(EBADF) for a number that is not open.
+    """
     cdef pollfd look
     look.fd = number
     look.events = events

@@ -9,7 +9,17 @@ Invariants:
 from libc.errno cimport EBADF, EINTR, errno
 from libc.math cimport ceil
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from weft._core.poller cimport ARMED, CHANGED, DOOR, LOST, NOTHING, SIGNAL, Descriptor, Poller, is_open
+from weft._core.poller cimport (
+    ARMED,
+    CHANGED,
+    DOOR,
+    LOST,
+    NOTHING,
+    SIGNAL,
+    Descriptor,
+    Poller,
+    is_open,
+)
 
 import os
 
@@ -94,12 +104,13 @@ cdef class PollPoller(Poller):
                 del self.watched[descriptor.number]
                 continue
             self.events[size].fd = descriptor.number
-            self.events[size].events = (POLLIN | POLLPRI if descriptor.readers.size else 0) | (POLLOUT if descriptor.writers.size else 0)
+            happened = POLLIN | POLLPRI if descriptor.readers.size else 0
+            self.events[size].events = happened | (POLLOUT if descriptor.writers.size else 0)
             asked.append(descriptor)
             size += 1
         if timeout != 0:
             timeout = self.slice(timeout)
-        milliseconds = 0 if timeout == 0 else -1 if timeout < 0 else <int>ceil(min(timeout, 1e6) * 1000)
+        milliseconds = -1 if timeout < 0 else <int>ceil(min(timeout, 1e6) * 1000)
         with nogil:
             count = poll(self.events, size, milliseconds)
         self.awake()
@@ -115,7 +126,12 @@ cdef class PollPoller(Poller):
             if happened & POLLNVAL:  # closed behind weft's back
                 self.retire(descriptor)
             elif happened and self.watched.get(descriptor.number) is descriptor:
-                self.happened(descriptor, happened & (POLLIN | POLLPRI), happened & POLLOUT, happened & (POLLHUP | POLLERR))
+                self.happened(
+                    descriptor,
+                    happened & (POLLIN | POLLPRI),
+                    happened & POLLOUT,
+                    happened & (POLLHUP | POLLERR),
+                )
         if self.events[0].revents & POLLNVAL:
             self.lost = True
             return LOST

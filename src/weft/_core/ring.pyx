@@ -128,7 +128,8 @@ cdef class Ring:
             while self.under_way:
                 try:
                     wait_descriptor(scheduler, scheduler.poller.find(self.ring.number), READ, -1, False)
-                except OSError:  # the program has closed the ring's descriptor: its memory still tells the ends
+                # the program has closed the ring's descriptor: its memory still tells the ends
+                except OSError:
                     scheduler.park(None, LOOK, "the end of a read")
                 self.take()
         finally:

@@ -11,7 +11,8 @@ With a seed the next is a random one, the same each time for the same seed: for 
 
 The door is a pipe and not an eventfd: a Python signal may ring it too (``signal.set_wakeup_fd`` writes the signal's number, one
 byte, which an eventfd refuses), and a pipe is portable. A wake writes the byte 0, a signal its number, so ``drain`` can tell.
-A program may close the door's numbers behind weft's back and get them for files of its own. So each use asks first whether they still mean the
+A program may close the door's numbers behind weft's back and get them for files of its own. So each
+use asks first whether they still mean the
 door (fstat, 0.2 us beside a system call that is due anyway): nothing is ever written to, read from or closed that is not weft's.
 """
 
@@ -47,7 +48,11 @@ cdef class RunQueue:
             Py_DECREF(runnable)
 
     cdef int open(self) except -1:
-        """Make the door (again: after a fork the child needs one of its own). Raises OSError and keeps the old one if the system refuses."""
+        """Make the door (again.
+
+        After a fork the child needs one of its own). Raises OSError and keeps the old one if the
+        system refuses.
+        """
         cdef int inner, outer
         inner, outer = make_door()
         self.close()
@@ -65,7 +70,9 @@ cdef class RunQueue:
     cdef bint is_door(self, int number) noexcept:
         """Whether `number` still means an end of the door."""
         cdef unsigned long long device, inode
-        return number >= 0 and weft_identify(number, &device, &inode) and device == self.device and inode == self.inode
+        if number < 0 or not weft_identify(number, &device, &inode):
+            return False
+        return device == self.device and inode == self.inode
 
     cdef bint intact(self) noexcept:
         return self.is_door(self.inner) and self.is_door(self.outer)
@@ -170,7 +177,10 @@ cdef class RunQueue:
 
 
 cdef tuple make_door():
-    """Both ends of a new pipe, which do not block. Their numbers are above 2: a program may close those to fill them with files of its own."""
+    """Both ends of a new pipe, which do not block.
+
+    Their numbers are above 2: a program may close those to fill them with files of its own.
+    """
     cdef list numbers = list(os.pipe())
     try:
         for place in range(2):

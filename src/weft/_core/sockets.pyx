@@ -9,9 +9,12 @@ Rules:
 - A timeout counts for the whole call, as in the standard library (``sendall`` too); 0 means that nothing waits.
 - After a read shorter than asked, a TCP stream is drained: the next read parks without a system call, until an edge comes. A UNIX stream
   may stop short at passed descriptors, a datagram is always short: there the hint does not hold.
-- ``connect`` knows no MSG_DONTWAIT. On a blocking descriptor O_NONBLOCK is on for the length of the call. ``accept``: see ``accepting``.
-- A read with MSG_WAITALL, and a send without a timeout, go on until all is done, as the kernel's do on a socket that blocks.
-- SO_RCVTIMEO and SO_SNDTIMEO count for a socket without a timeout of Python's, as in the kernel: the call ends with BlockingIOError.
+- ``connect`` knows no MSG_DONTWAIT. On a blocking descriptor O_NONBLOCK is on for the length of the
+  call. ``accept``: see ``accepting``.
+- A read with MSG_WAITALL, and a send without a timeout, go on until all is done, as the kernel's do
+  on a socket that blocks.
+- SO_RCVTIMEO and SO_SNDTIMEO count for a socket without a timeout of Python's, as in the kernel:
+  the call ends with BlockingIOError.
 - A socket that the collector takes is closed by the interpreter; ``__del__`` tells first.
 - A peer that always has something to say, or always room, starves nobody: now and then a call gives way before it begins.
 - Calls that are rare go to the interpreter's own method, with the timeout taken for zero while it runs.
@@ -23,7 +26,19 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
 from weft._core.accepting cimport accept_now
-from weft._core.attempts cimport at_once, attempt, attempt_bytes, fail, own_limit, refuse_wait, remaining, stream, time_out, waits, waits_for_all
+from weft._core.attempts cimport (
+    at_once,
+    attempt,
+    attempt_bytes,
+    fail,
+    own_limit,
+    refuse_wait,
+    remaining,
+    stream,
+    time_out,
+    waits,
+    waits_for_all,
+)
 from weft._core.descriptors cimport ask_again, forget, wait_descriptor
 from weft._core.ownership cimport owned
 from weft._core.poller cimport READ, UNTIMED, WRITE, Descriptor, failed, is_ready
@@ -66,7 +81,8 @@ cdef extern from "Python.h":
 
 cdef object base = _socket.socket
 cdef destructor finalize = (<PyTypeObject *><void *>base).tp_finalize
-cdef double LOOK = 0.001, LONGEST_LOOK = 0.05  # seconds between two looks at what nothing tells of, the first and the longest
+# seconds between two looks at what nothing tells of, the first and the longest
+cdef double LOOK = 0.001, LONGEST_LOOK = 0.05
 cdef enum: NEW_RCVTIMEO = 66, NEW_SNDTIMEO = 67  # the kernel's other names, for times after 2038
 
 
@@ -85,7 +101,9 @@ cdef int block(object sock, int direction, double *deadline) except -1:
 cdef double patience(object sock, double *deadline) except -2:
     """The seconds that are left of a call that writes or connects, -1 for no end."""
     cdef double left = remaining(sock, deadline)
-    return own_limit(sock, get_scheduler().poller.find(head(sock).sock_fd), WRITE, deadline) if left < 0 else left
+    if left >= 0:
+        return left
+    return own_limit(sock, get_scheduler().poller.find(head(sock).sock_fd), WRITE, deadline)
 
 
 cdef int expire(object sock) except -1:
@@ -117,12 +135,19 @@ cdef Py_ssize_t receive(object sock, char *buffer, Py_ssize_t size, int flags) e
     while True:
         count = attempt(sock, descriptor, buffer, size, flags)
         if count >= 0:
-            return count if not flags or count == 0 else receive_rest(sock, buffer, size, flags, count, &deadline)
+            if not flags or count == 0:
+                return count
+            return receive_rest(sock, buffer, size, flags, count, &deadline)
         block(sock, READ, &deadline)
 
 
-cdef Py_ssize_t receive_rest(object sock, char *buffer, Py_ssize_t size, int flags, Py_ssize_t filled, double *deadline) except -1:
-    """`filled` bytes have come: go on until all have if the read is to wait for all. An error ends it, and comes next time."""
+cdef Py_ssize_t receive_rest(
+    object sock, char *buffer, Py_ssize_t size, int flags, Py_ssize_t filled, double *deadline
+) except -1:
+    """`filled` bytes have come.
+
+    Go on until all have if the read is to wait for all. An error ends it, and comes next time.
+    """
     cdef Py_ssize_t count
     cdef double pause = LOOK
     if not waits_for_all(sock, flags):
@@ -148,7 +173,10 @@ cdef Py_ssize_t receive_rest(object sock, char *buffer, Py_ssize_t size, int fla
 
 
 cdef bint block_or_expire(object sock, int direction, double *deadline) except -1:
-    """``block``, for a call that has moved something already: False if the socket's own timeout has come, or it was closed."""
+    """``block``, for a call that has moved something already.
+
+    False if the socket's own timeout has come, or it was closed.
+    """
     try:
         block(sock, direction, deadline)
     except OSError as error:
@@ -212,7 +240,9 @@ cdef Py_ssize_t transmit(object sock, const char *buffer, Py_ssize_t size, int f
             fail()
 
 
-cdef Py_ssize_t receive_after(object sock, object buffer, Py_ssize_t size, int flags, Py_ssize_t filled) except -1:
+cdef Py_ssize_t receive_after(
+    object sock, object buffer, Py_ssize_t size, int flags, Py_ssize_t filled
+) except -1:
     """``receive_rest`` for a buffer of which `size` bytes (0: all) were asked for."""
     cdef double deadline = 0
     cdef Py_buffer view
@@ -224,7 +254,7 @@ cdef Py_ssize_t receive_after(object sock, object buffer, Py_ssize_t size, int f
 
 
 cdef object receive_messages(object sock, list buffers, tuple rest, tuple found):
-    """Go on after ``recvmsg_into`` has brought `found` into `buffers`, until they are full or ancillary data has come."""
+    """Go on after ``recvmsg_into`` has brought `found`, until `buffers` are full or ancillary data has come."""
     cdef list views = [memoryview(buffer).cast("B") for buffer in buffers]
     cdef Py_ssize_t total = sum([len(view) for view in views]), skipped
     if rest[1] & MSG_PEEK:
@@ -258,11 +288,17 @@ cdef object receive_messages(object sock, list buffers, tuple rest, tuple found)
 
 cdef bint sends_all(object sock, int flags) noexcept:
     """Whether a send with `flags` goes on until all is sent."""
-    return head(sock).sock_timeout < 0 and head(sock).sock_type == SOCK_STREAM and not flags & MSG_DONTWAIT
+    cdef bint blocks = head(sock).sock_timeout < 0 and not flags & MSG_DONTWAIT
+    return blocks and head(sock).sock_type == SOCK_STREAM
 
 
-cdef Py_ssize_t transmit_rest(object sock, const char *buffer, Py_ssize_t size, int flags, double *deadline) except -1:
-    """Send the rest of what was sent in part; returns how many bytes went. An error ends it, and comes next time."""
+cdef Py_ssize_t transmit_rest(
+    object sock, const char *buffer, Py_ssize_t size, int flags, double *deadline
+) except -1:
+    """Send the rest of what was sent in part.
+
+    Returns how many bytes went. An error ends it, and comes next time.
+    """
     cdef Py_ssize_t sent = 0, count
     while sent < size:
         count = c_send(head(sock).sock_fd, buffer + sent, size - sent, flags | MSG_DONTWAIT)
@@ -278,7 +314,7 @@ cdef Py_ssize_t transmit_rest(object sock, const char *buffer, Py_ssize_t size, 
 cdef Py_ssize_t transmit_pieces(object sock, list pieces, Py_ssize_t sent, int flags) except -1:
     """`sent` bytes of `pieces` have gone: send the rest; returns how many bytes went altogether."""
     cdef double deadline = 0
-    cdef Py_ssize_t skipped = sent, count
+    cdef Py_ssize_t skipped = sent, count, left
     cdef Py_buffer view
     for piece in pieces:
         PyObject_GetBuffer(piece, &view, PyBUF_SIMPLE)
@@ -286,9 +322,10 @@ cdef Py_ssize_t transmit_pieces(object sock, list pieces, Py_ssize_t sent, int f
             if skipped >= view.len:
                 skipped -= view.len
                 continue
-            count = transmit_rest(sock, <char *>view.buf + skipped, view.len - skipped, flags, &deadline)
+            left = view.len - skipped
+            count = transmit_rest(sock, <char *>view.buf + skipped, left, flags, &deadline)
             sent += count
-            if count < view.len - skipped:
+            if count < left:
                 break
             skipped = 0
         finally:
@@ -346,12 +383,14 @@ cdef class SocketCalls(socket):
         """Send `data`; returns how many of its bytes went out."""
         cdef Py_buffer view
         cdef Py_ssize_t sent
+        cdef char *rest
         cdef double deadline = 0
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
             sent = transmit(self, <char *>view.buf, view.len, flags, &deadline)
             if sent < view.len and sends_all(self, flags):
-                sent += transmit_rest(self, <char *>view.buf + sent, view.len - sent, flags, &deadline)
+                rest = <char *>view.buf + sent
+                sent += transmit_rest(self, rest, view.len - sent, flags, &deadline)
             return sent
         finally:
             PyBuffer_Release(&view)
@@ -380,7 +419,7 @@ cdef class SocketCalls(socket):
     def recvfrom(self, *args):
         """Receive up to a number of bytes; returns the data and the sender's address."""
         found = patiently(self, READ, base.recvfrom, args, 1)
-        if len(args) < 2 or not found[0] or len(found[0]) == args[0] or not waits_for_all(self, args[1]):
+        if len(args) < 2 or len(found[0]) in (0, args[0]) or not waits_for_all(self, args[1]):
             return found
         data = bytearray(args[0])
         data[: len(found[0])] = found[0]
@@ -399,7 +438,7 @@ cdef class SocketCalls(socket):
         if len(args) == 1:
             args = (args[0], 0)
         found = patiently(self, READ, base.recvmsg, args, 2)
-        if len(args) < 3 or not found[0] or found[1] or len(found[0]) == args[0] or not waits_for_all(self, args[2]):
+        if len(args) < 3 or found[1] or len(found[0]) in (0, args[0]) or not waits_for_all(self, args[2]):
             return found
         data = bytearray(args[0])
         data[: len(found[0])] = found[0]

@@ -128,7 +128,7 @@ cdef class Watch:
                 return 0
 
     cdef int reopen(self) except -1:
-        """Make the door and the poller anew: they were closed behind weft's back, or could not be opened before.
+        """Make the door and the poller anew, after the program closed them, or after they could not be opened.
 
         Raises OSError if the system refuses; then the next poll tries again.
         """
