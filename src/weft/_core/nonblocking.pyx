@@ -78,7 +78,8 @@ cdef int fail() except -1:
 cdef object help_with(object call, int number, object argument, object kept):
     """Run ``call(number, argument)`` on a helper thread.
 
-    The call gets a copy of the descriptor, because the number may be closed meanwhile. `kept` lives as long as the call, even if the task that waits for it does not.
+    The call gets a copy of the descriptor, because the number may be closed meanwhile. `kept` lives as
+    long as the call, even if the task that waits for it does not.
     """
     cdef int copy = duplicate(number)
 
@@ -330,7 +331,8 @@ cdef ssize_t write_all(int number, int kind, list buffers) except -1:
 def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
     """Copy at most `count` bytes of a file to descriptor `target`, as ``os.sendfile`` does; parks while there is no room.
 
-    No flag keeps sendfile(2) from blocking, so the bytes go by way of memory, a piece at a time. Where it cannot block it is called.
+    No flag keeps sendfile(2) from blocking, so the bytes go by way of memory, a piece at a time. Where
+    it cannot block it is called.
     """
     cdef int kind = kind_of(target)
     cdef int mode = fcntl(target, F_GETFL)

@@ -47,10 +47,10 @@ cdef enum:
     BUSY = 64  # polls of a busy thread for each descriptor that it verifies
     DENSE = 1 << 20  # numbers below it are kept in a list, those above in a dict
     LOOKED_AT = 2048  # records that a busy thread looks at for the one that it verifies
-    CHECKS = 1024  # descriptors verified at once by an idle thread
 # seconds of idleness after which what was trusted is verified; each time after that, twice as many
 cdef double FIRST = 0.1
 cdef double LAST = 60
+cdef double SHARE = 50e-6  # seconds of idleness for each record that is verified
 
 
 cdef int refuse_closed(int number) except -1:
@@ -209,15 +209,22 @@ cdef class Poller:
         return left if timeout < 0 or timeout > left else timeout
 
     cdef int doubt(self, double waited) except -1:
-        """Nothing has happened for `waited` seconds: verify, if it is time."""
+        """Nothing has happened for `waited` seconds: verify some records, if it is time.
+
+        A record takes half a microsecond, so an idle thread with many connections spends a hundredth of its time at most.
+        """
+        cdef Py_ssize_t budget
         self.quiet += waited
         if self.quiet < self.interval:
             return 0
+        budget = <Py_ssize_t>(min(self.quiet, 1) / SHARE)
+        self.quiet = 0
         if not self.intact():
             self.lost = True
-        elif self.verify(8 * CHECKS, CHECKS):
-            self.quiet = 0
+        elif self.verify(16 * budget, budget):
             self.interval = min(2 * self.interval, LAST)
+        else:
+            self.interval = FIRST
         return 0
 
     cdef void happened(self, Descriptor descriptor, bint read, bint write, bint hung_up):
@@ -240,7 +247,8 @@ cdef class Poller:
     cdef int reopen(self, int door) except -1:
         """Get descriptors of its own anew, and watch what was watched.
 
-        Waiters whose descriptor is gone get EBADF. Raises OSError if the system refuses; then all is as before, and it may be called again.
+        Waiters whose descriptor is gone get EBADF. Raises OSError if the system refuses; then all is as
+        before, and it may be called again.
         """
         raise NotImplementedError
 
