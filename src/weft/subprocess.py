@@ -13,6 +13,7 @@ import types as _types
 from subprocess import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
+from weft._core.accepting import share as _share
 from weft._core.cancellation import move_on_after as _move_on_after
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
@@ -30,6 +31,15 @@ class _Files(_types.ModuleType):
         return getattr(_io, name)
 
     open = staticmethod(_open_pipe)
+
+
+_standard_fork_exec: Any = getattr(_standard, "_fork_exec", None)
+
+
+def _fork_exec(args: Any, executables: Any, close_fds: bool, keep: Any, *rest: Any) -> Any:
+    if not close_fds or len(keep) > 1:  # one is the pipe by which the child reports its start
+        _share()
+    return _standard_fork_exec(args, executables, close_fds, keep, *rest)
 
 
 _standard_wait = _standard.Popen._wait  # type: ignore[attr-defined]
@@ -73,6 +83,6 @@ def _look(self: Any, timeout: float | None) -> None:
 
 
 __patches__ = {
-    "subprocess": {"io": _Files("io")},
+    "subprocess": {"io": _Files("io"), **({"_fork_exec": _fork_exec} if _standard_fork_exec else {})},
     "subprocess.Popen": {"_wait": _wait, "send_signal": _send_signal},
 }

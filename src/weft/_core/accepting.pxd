@@ -1,1 +1,2 @@
 cdef object accept_now(object sock, bint exclusive, double *deadline)
+cpdef object share()

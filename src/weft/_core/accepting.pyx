@@ -4,16 +4,14 @@
 accept(2) has no flag for that, and O_NONBLOCK belongs to the description, which pre-forked servers share. These are the ways, in
 the order of preference:
 
-- io_uring: its accept does not block, whatever the mode of the descriptor (Linux 6.10). It is one system call.
+- O_NONBLOCK for the length of the call, on a listener that nobody else can have: weft made it, it is not inherited, and since the
+  process began it neither forked nor gave descriptors away.
+- io_uring: its accept does not block, whatever the mode of the descriptor (Linux 6.10). It is one system call, but the ring is a
+  descriptor that stays open, so a process that shares nothing has none.
 - accept(2) on a descriptor that was set not to block.
-- O_NONBLOCK for the length of the call, on a listener that nobody else can have: weft made it, and
-  no process was forked since.
-- A helper thread, when poll says that there is a connection. It blocks in our place if another
-  process was faster, and gets the
-  next connection. If the call that wanted it is over, the listener's next accept gets it. If the
-  listener is closed
-  meanwhile, the helper stays blocked until one more connection comes, and drops it: nothing can
-  call it back.
+- A helper thread, when poll says that there is a connection. It blocks in our place if another process was faster, and gets the
+  next connection. If the call that wanted it is over, the listener's next accept gets it. If the listener is closed
+  meanwhile, the helper stays blocked until one more connection comes, and drops it: nothing can call it back.
 
 Rejected:
 
@@ -72,7 +70,7 @@ cdef enum Ring:
 
 cdef weft_ring ring  # one for the process: an accept ends before anybody else can ask
 cdef Ring state = UNTRIED
-cdef bint forked = False  # so that what was made before may be shared
+cdef bint shared = False  # another process may have what this one has
 # of connections that helpers have accepted, by the listener's device and inode
 cdef dict lines = {}
 cdef set helped = set()  # listeners that a helper accepts on
@@ -99,24 +97,48 @@ cdef object accept_now(object sock, bint exclusive, double *deadline):
 
     None if there is none now. `exclusive`: weft made the listener.
     """
+    cdef int number = head(sock).sock_fd
+    if exclusive and not shared and fcntl(number, F_GETFD) & FD_CLOEXEC:
+        return accept_alone(sock, False)
+    if has_known_address(sock) and ring_serves():
+        found = accept_by_ring(sock)
+        if found is not NotImplemented:
+            return found
+        renounce()
+    if fcntl(number, F_GETFL) & O_NONBLOCK:
+        return accept_alone(sock, True)
+    return accept_helped(sock, deadline)
+
+
+cdef object accept_alone(object sock, bint nonblocking):
+    """accept(2), which does not block: the descriptor is set so, or is for as long as it takes."""
+    try:
+        return at_once(sock, base._accept, (), nonblocking)
+    except BlockingIOError:
+        return None
+
+
+cdef bint has_known_address(object sock) noexcept:
+    cdef int family = head(sock).sock_family
+    return family == AF_INET or family == AF_INET6 or family == AF_UNIX
+
+
+cdef object accept_by_ring(object sock):
+    """Accept by io_uring; NotImplemented if the ring could not be asked."""
     cdef sockaddr_storage address
     cdef socklen_t size
-    cdef int family = head(sock).sock_family, number = head(sock).sock_fd, result
-    if (family == AF_INET or family == AF_INET6 or family == AF_UNIX) and ring_serves():
-        while True:
-            memset(&address, 0, sizeof(address))
-            size = sizeof(address)
-            result = weft_ring_accept(&ring, number, &address, &size)
-            if result != -EINTR:
-                break
-        if result >= 0:
-            return result, address_of(family, &address, size)
-        if result == -EAGAIN:
-            return None
-        if result != -ENOSYS:
-            raise OSError(-result, os.strerror(-result))
-        renounce()
-    return accept_otherwise(sock, exclusive, deadline)
+    cdef int result = -EINTR
+    while result == -EINTR:
+        memset(&address, 0, sizeof(address))
+        size = sizeof(address)
+        result = weft_ring_accept(&ring, head(sock).sock_fd, &address, &size)
+    if result >= 0:
+        return result, address_of(head(sock).sock_family, &address, size)
+    if result == -EAGAIN:
+        return None
+    if result == -ENOSYS:
+        return NotImplemented
+    raise OSError(-result, os.strerror(-result))
 
 
 cdef int renounce() except -1:
@@ -125,18 +147,6 @@ cdef int renounce() except -1:
     weft_ring_close(&ring)
     state = UNTRIED
     return 0
-
-
-cdef object accept_otherwise(object sock, bint exclusive, double *deadline):
-    cdef int number = head(sock).sock_fd
-    cdef int mode = fcntl(number, F_GETFL)
-    cdef bint blocks = mode >= 0 and not mode & O_NONBLOCK
-    if blocks and (not exclusive or forked or not fcntl(number, F_GETFD) & FD_CLOEXEC):
-        return accept_helped(sock, deadline)
-    try:
-        return at_once(sock, base._accept, (), not blocks)
-    except BlockingIOError:
-        return None
 
 
 cdef object accept_helped(object sock, double *deadline):
@@ -218,15 +228,16 @@ def do_without_ring() -> None:
     state = REFUSED
 
 
-def after_fork_in_parent():
-    global forked
-    forked = True
+cpdef object share():
+    """Descriptors of this process go to another: no listener is this one's alone from now on."""
+    global shared
+    shared = True
 
 
 def after_fork_in_child():
     """The ring is the parent's. What helpers have accepted stays open in the parent."""
-    global state, forked
-    forked = True
+    global state
+    share()
     if state == USABLE:
         weft_ring_close(&ring)
         state = UNTRIED
@@ -234,4 +245,4 @@ def after_fork_in_child():
     helped.clear()
 
 
-os.register_at_fork(after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)
+os.register_at_fork(after_in_parent=share, after_in_child=after_fork_in_child)

@@ -247,8 +247,8 @@ cdef class Poller:
     cdef int reopen(self, int door) except -1:
         """Get descriptors of its own anew, and watch what was watched.
 
-        Waiters whose descriptor is gone get EBADF. Raises OSError if the system refuses; then all is as
-        before, and it may be called again.
+        Waiters whose descriptor is gone get EBADF. Raises OSError if the system refuses; then it may be
+        called again.
         """
         raise NotImplementedError
 

@@ -25,7 +25,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EAGAIN, EALREADY, EINPROGRESS, EINTR, errno
 from libc.stdint cimport int64_t
-from weft._core.accepting cimport accept_now
+from weft._core.accepting cimport accept_now, share
 from weft._core.attempts cimport (
     at_once,
     attempt,
@@ -471,6 +471,8 @@ cdef class SocketCalls(socket):
             return base.sendmsg(self)
         pieces = list(args[0])
         args = (pieces, *([list(args[1]), *args[2:]] if len(args) > 1 else [()]))
+        if args[1]:  # descriptors, perhaps
+            share()
         sent = patiently(self, WRITE, base.sendmsg, args, 2)
         flags = args[2] if len(args) > 2 else 0
         return transmit_pieces(self, pieces, sent, flags) if sends_all(self, flags) else sent

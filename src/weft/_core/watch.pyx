@@ -134,6 +134,7 @@ cdef class Watch:
         """
         self.poller.lost = True
         self.deafen()
+        self.poller.close()  # first: it knows itself by the door
         self.ready.open()
         return self.poller.reopen(self.ready.inner)
 
