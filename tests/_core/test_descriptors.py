@@ -330,3 +330,47 @@ def test_the_door_and_the_poller_leave_the_standard_numbers_to_the_program(run_p
     os._exit(0 if numbers == [0, 1, 2] else 1)
     """
     run_python(source)
+
+
+def test_a_busy_thread_finds_out_what_a_library_has_closed() -> None:
+    first, second = socket.socketpair()
+    task = weft.spawn(first.recv, 1)
+    weft.sleep(0)
+    second.send(b"x")
+    task.result(timeout=5)
+    task = weft.spawn(first.recv, 1)
+    weft.sleep(0)
+    os.close(first.fileno())  # not told
+    deadline = time.monotonic() + 30
+    while not task.done():
+        weft.sleep(0)  # never idle
+        assert time.monotonic() < deadline
+    with pytest.raises(OSError, match=EBADF):
+        task.result()
+    first.detach()
+    second.close()
+
+
+def test_a_poller_that_is_made_anew_leaves_no_descriptor_behind(run_python: Run) -> None:
+    source = """
+    import os
+    import weft, weft.os
+
+    def descriptors():
+        found = {}
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+            except OSError:  # that of the folder itself
+                pass
+        return found
+
+    weft.sleep(0.001)
+    before = len(descriptors())
+    for _ in range(5):
+        mine = max(number for number, name in descriptors().items() if "eventpoll" in name)
+        weft.os.close(mine)
+        weft.sleep(0.001)
+    print(len(descriptors()) - before)
+    """
+    assert run_python(source, WEFT_POLLER="epoll").stdout == "0\n"
