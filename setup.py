@@ -3,6 +3,9 @@
 The name of an extension follows from the place of its `.pyx` below `src`. The generated C goes to `build/`, never beside the
 source. `WEFT_DEBUG=1` builds without optimisation, with debug symbols, with C asserts, and with the Cython source quoted in
 the C, in a build folder of its own; add `--force` to `build_ext` when you change between the two.
+
+`WEFT_SANITIZE=address` (or `undefined`) adds that sanitizer of gcc or clang, symbols, and C asserts,
+in a build folder of its own. `scripts/sanitize` builds it there and runs the tests with it.
 """
 
 import os
@@ -16,18 +19,26 @@ from setuptools import Extension, setup
 
 SOURCE = Path("src")
 DEBUG = os.environ.get("WEFT_DEBUG", "0") not in ("", "0")
-BUILD = Path("build", "debug") if DEBUG else Path("build")
+SANITIZER = os.environ.get("WEFT_SANITIZE", "")
+BUILD = Path("build", SANITIZER or ("debug" if DEBUG else ""))
 
 
 def compiler_flags() -> list[str]:
     """Flags that come after those that the interpreter was built with, and so overrule them."""
     if sys.platform == "win32":
         return ["/Od", "/Zi", "/UNDEBUG"] if DEBUG else ["/O2"]
+    if SANITIZER:
+        return [f"-fsanitize={SANITIZER}", "-fno-omit-frame-pointer", "-O1", "-g", "-UNDEBUG"]
     if DEBUG:
         return ["-O0", "-g", "-UNDEBUG"]
     if sys.platform == "linux":
         return ["-O3", "-g0", "-fno-plt", "-fno-semantic-interposition"]
     return ["-O3"]
+
+
+def linker_flags() -> list[str]:
+    """Flags that link the sanitizer's library."""
+    return [f"-fsanitize={SANITIZER}"] if SANITIZER else []
 
 
 def extensions() -> list[Extension]:
@@ -39,12 +50,16 @@ def extensions() -> list[Extension]:
             [source.as_posix()],
             include_dirs=[header_folder],
             extra_compile_args=compiler_flags(),
+            extra_link_args=linker_flags(),
         )
         for source in sorted(SOURCE.glob("weft/**/*.pyx"))
     ]
 
 
-Options.emit_code_comments = DEBUG
+if SANITIZER not in ("", "address", "undefined"):
+    sys.exit(f"WEFT_SANITIZE is {SANITIZER!r}; it takes 'address' or 'undefined'.")
+
+Options.emit_code_comments = DEBUG or bool(SANITIZER)
 
 setup(
     ext_modules=cythonize(

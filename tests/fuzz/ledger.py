@@ -1,0 +1,98 @@
+"""The accounts of a run, and the checks that read them."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+
+class Finding(AssertionError):
+    """An invariant that does not hold."""
+
+
+def check(holds: object, *facts: object) -> None:
+    """Raise a Finding with the facts unless the invariant holds."""
+    if not holds:
+        raise Finding(*facts)
+
+
+class Items:
+    """Items that are handed over: each is received once if it was sent, and never otherwise.
+
+    A receiver may be noted before its sender. So an item's balance is 0 again at the end, and may
+    be 1 or -1 in between.
+    """
+
+    def __init__(self) -> None:
+        self.balance: dict[int, int] = {}
+        self.numbers = count(1)
+        self.total = 0
+
+    def make(self) -> int:
+        """Return a new item."""
+        return next(self.numbers)
+
+    def _move(self, item: int, step: int) -> None:
+        left = self.balance.get(item, 0) + step
+        if left:
+            self.balance[item] = left
+        else:
+            self.balance.pop(item, None)
+
+    def sent(self, item: int) -> None:
+        """Note that `item` was accepted."""
+        self.total += 1
+        self._move(item, 1)
+
+    def received(self, item: object) -> None:
+        """Note that `item` came out. Finalizers send None, which is not counted."""
+        if item is not None:
+            check(isinstance(item, int), "received what was never sent", item)
+            assert isinstance(item, int)
+            self._move(item, -1)
+
+    def verify(self) -> None:
+        """Check the balance, after everything was taken out."""
+        lost = sorted(item for item, left in self.balance.items() if left > 0)
+        extra = sorted(item for item, left in self.balance.items() if left < 0)
+        check(not lost, "items that were sent and never came out", len(lost), lost[:5])
+        check(not extra, "items that came out twice, or after a refusal", len(extra), extra[:5])
+
+
+class Inside:
+    """Counts who is inside what, for mutual exclusion."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[object] = Counter()
+
+    @contextmanager
+    def entered(self, place: object, most: int) -> Iterator[None]:
+        """Count the block as inside `place`, where at most `most` may be at once."""
+        self.counts[place] += 1
+        check(self.counts[place] <= most, "too many inside", place, self.counts[place])
+        try:
+            yield
+        finally:
+            self.counts[place] -= 1
+
+    def verify(self) -> None:
+        """Check that everybody has left."""
+        left = {place: number for place, number in self.counts.items() if number}
+        check(not left, "somebody is still inside", left)
+
+
+def descriptors() -> dict[int, str]:
+    """Return the process's open descriptors, and what each is."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            pass
+    return found
+
+
+def threads() -> int:
+    """Return how many OS threads the process has."""
+    return len(os.listdir("/proc/self/task"))

@@ -1,0 +1,83 @@
+"""An interval timer that strikes while tasks run, with handlers that wait, offload and raise.
+
+A handler's error goes to the main task: the run counts each that was raised and each that came.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+import weft
+
+from ..settings import Settings
+from ..world import Struck, World, check
+from . import operation
+
+EVERY = 0.003  # seconds between two strikes
+
+
+@contextmanager
+def strike(world: World, settings: Settings) -> Iterator[None]:
+    """Let signals strike during the block, if the run asks for them."""
+    if not settings.signals:
+        yield
+        return
+    rng = Random(settings.seed)
+    busy = False
+    main = weft.current_task()
+
+    def handler(number: int, frame: Any) -> None:
+        nonlocal busy
+        if busy:  # one at a time, or they would pile up on the main task's stack
+            return
+        busy = True
+        try:
+            world.counts["(strikes)"] += 1
+            choice = rng.random()
+            if choice < 0.2:
+                weft.sleep(0.001)
+            elif choice < 0.3:
+                weft.offload(int)
+            elif choice < 0.4:
+                world.settle([weft.spawn(weft.sleep, 0)], cancel=False)
+            elif choice < 0.5:
+                world.shared.event.set()
+            elif choice < 0.6:
+                with weft.move_on_after(0.001), world.shared.rlock:
+                    weft.sleep(0)
+            elif choice < 0.7 and weft.current_task() is main:
+                # unpatched, a handler runs in whatever task runs Python, and its error goes there
+                world.strikes += 1
+                raise Struck
+        finally:
+            busy = False
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, EVERY, EVERY)
+    try:
+        yield
+    finally:
+        while True:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                weft.sleep(0.01)  # the last one strikes before the handler goes
+                signal.signal(signal.SIGALRM, before)
+                break
+            except Struck:
+                world.strikes -= 1
+
+
+@operation(1, "signals")
+def kill(world: World, rng: Random, depth: int) -> None:
+    """Send the signal to the own process from a task."""
+    os.kill(os.getpid(), signal.SIGALRM)
+    weft.sleep(0)
+
+
+@operation(1, "signals")
+def offload(world: World, rng: Random, depth: int) -> None:
+    """Offload, struck by handlers that offload."""
+    check(weft.offload(sum, [1, 2]) == 3, "an offloaded call's value")
