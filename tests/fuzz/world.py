@@ -193,13 +193,14 @@ class World:
     def finish(self, before: dict[int, str], others: int) -> None:
         """End everything, and check the invariants of the whole run."""
         left = list(self.roots)
-        for task in left:
-            task.cancel()
+        for root in left:
+            root.cancel()
         weft.joinall(left, ENDING)
         stuck = [task for task in left if not task.done()]
         if stuck:
             self.show_parked()
         check(not stuck, "tasks that do not end after their cancellation", len(stuck), stuck[:5])
+        del left, stuck  # their errors hold frames, and these hold sockets
         gc.collect()
         weft.sleep(0.01)
         self.drain()

@@ -84,7 +84,7 @@ def close(world: World, rng: Random, depth: int) -> None:
     check(sorted(sent) == sorted(received), "a closed channel", sent, received)
 
 
-@operation(1, "broken")
+@operation(1)
 def refused(world: World, rng: Random, depth: int) -> None:
     """Pass a timeout that is refused: nothing is sent, nobody is left waiting."""
     channel = weft.Channel[int](0)

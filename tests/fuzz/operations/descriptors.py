@@ -93,7 +93,7 @@ def works(world: World, source: int, target: int) -> None:
     check(task.cancelled() or task.result() == b"z", "the wrong byte")
 
 
-@operation(2, "broken")
+@operation(2)
 def replaced(world: World, rng: Random, depth: int) -> None:
     """Put another pipe in the place of a waited one (dup2): a wait works, or it raises."""
     ends: list[object] = []
@@ -115,7 +115,7 @@ def replaced(world: World, rng: Random, depth: int) -> None:
         pass
 
 
-@operation(2, "broken")
+@operation(2)
 def socket_replaced(world: World, rng: Random, depth: int) -> None:
     """Put another connection in the place of a socket's descriptor: reading works or raises."""
     one, peer = socket.socketpair()
@@ -135,7 +135,7 @@ def socket_replaced(world: World, rng: Random, depth: int) -> None:
         check(ended, "a socket whose descriptor was replaced never wakes")
 
 
-@operation(2, "broken")
+@operation(2)
 def swept(world: World, rng: Random, depth: int) -> None:
     """Close the whole private range under its waiters; then use it again."""
     ends: list[object] = []
@@ -182,7 +182,7 @@ def nonsense(world: World, rng: Random, depth: int) -> None:
             pass
 
 
-@operation(1, "broken")
+@operation(1)
 def unopened(world: World, rng: Random, depth: int) -> None:
     """Wait for numbers that are not open, some of them huge: EBADF, at once."""
     for number in (19_999, 10_000_000, 2_000_000_000):

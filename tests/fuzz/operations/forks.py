@@ -102,7 +102,7 @@ def on_thread(world: World, rng: Random, depth: int) -> None:
         reap(world, pid, 0)
 
 
-@operation(0.2, "fork", "broken")
+@operation(0.2, "fork")
 def status(world: World, rng: Random, depth: int) -> None:
     """Let a task fork, and let its child's task return, fail, or ask for an exit status."""
     kind = rng.choice(["return", "error", "exit"])

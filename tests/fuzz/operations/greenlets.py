@@ -49,7 +49,7 @@ def dropped(world: World, rng: Random, depth: int) -> None:
     check(cleaned == [1], "a dropped greenlet's clean-up did not run")
 
 
-@operation(2, "broken")
+@operation(2)
 def outlives(world: World, rng: Random, depth: int) -> None:
     """Make a greenlet in a task, and finish it from another task, before or after the first ends."""
     ends_first = rng.random() < 0.5
@@ -84,7 +84,7 @@ def outlives(world: World, rng: Random, depth: int) -> None:
     task.result()
 
 
-@operation(1, "broken")
+@operation(1)
 def orphan(world: World, rng: Random, depth: int) -> None:
     """Switch to a greenlet whose task has ended, without giving it another parent."""
 
@@ -107,7 +107,7 @@ def orphan(world: World, rng: Random, depth: int) -> None:
     check(value == "second", "an orphaned greenlet", value)
 
 
-@operation(1, "broken")
+@operation(1)
 def thrown(world: World, rng: Random, depth: int) -> None:
     """Throw into a parked task from outside: it gets the error where it waits, and all go on."""
     error = Bad("thrown")

@@ -84,7 +84,7 @@ def moved(world: World, rng: Random, depth: int) -> None:
     check(not open_blocks, "its clean-up did not run")
 
 
-@operation(1, "broken")
+@operation(1)
 def scope_left_by_consumer(world: World, rng: Random, depth: int) -> None:
     """Leave an iterator's scope in its consumer: RuntimeError says so, and both go on."""
 

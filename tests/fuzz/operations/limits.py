@@ -48,7 +48,7 @@ def refused(world: World, rng: Random, depth: int) -> None:
             one.close()
 
 
-@operation(1, "fd_limit", "broken")
+@operation(1, "fd_limit")
 def new_thread(world: World, rng: Random, depth: int) -> None:
     """Use the scheduler on a new thread at the limit: each call raises OSError or works."""
 

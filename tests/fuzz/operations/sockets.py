@@ -76,7 +76,7 @@ def flags(world: World, rng: Random, depth: int) -> None:
         check(other.recv(10) == b"abc", "a peek took something")
 
 
-@operation(2, "broken")
+@operation(2)
 def wait_all(world: World, rng: Random, depth: int) -> None:
     """Ask with MSG_WAITALL: all comes, or what there was before the end or the timeout."""
     one, other = pair(rng)
@@ -170,7 +170,7 @@ def closed(world: World, rng: Random, depth: int) -> None:
     check(all(end in (b"", errno.EBADF, errno.ECONNRESET) for end in ends), "closed", how, ends)
 
 
-@operation(2, "broken")
+@operation(2)
 def collected(world: World, rng: Random, depth: int) -> None:
     """Drop a used socket unclosed; a pipe that gets its number works."""
     one, other = pair(rng)

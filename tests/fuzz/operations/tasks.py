@@ -40,13 +40,15 @@ def later(world: World, rng: Random, depth: int) -> None:
     task = weft.spawn_later(delay, ran.append, 1)
     if rng.random() < 0.3:
         task.add_done_callback(lambda _: None)
-    if rng.random() < 0.3:
-        weft.sleep(rng.random() * 0.01)
-    if delay > 100 or rng.random() < 0.6:
-        before = task.done()
-        taken = task.cancel()
-        check(taken is not before, "cancel() of an ended task", taken, before)
-    world.settle([task], cancel=False)
+    try:
+        if rng.random() < 0.3:
+            weft.sleep(rng.random() * 0.01)
+    finally:
+        if delay > 100 or rng.random() < 0.6:
+            before = task.done()
+            taken = task.cancel()
+            check(taken is not before, "cancel() of an ended task", taken, before)
+        world.settle([task], cancel=False)
     check(task.cancelled() is not bool(ran), "a task ran that was taken back", task, ran)
 
 

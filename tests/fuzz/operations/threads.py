@@ -87,7 +87,7 @@ def locals_(world: World, rng: Random, depth: int) -> None:
     world.eventually(lambda: gc.collect(0) >= 0 and len(gone) == 2, "locals of a thread", gone)
 
 
-@operation(1, "broken")
+@operation(1)
 def locals_that_lock(world: World, rng: Random, depth: int) -> None:
     """Set a local whose finalizer takes a lock; the thread leaves nothing behind."""
     local, lock = weft.local(), weft.Lock()
@@ -145,7 +145,7 @@ def fails(world: World, rng: Random, depth: int) -> None:
         pass
 
 
-@operation(0.05, "broken")
+@operation(0.05)
 def at_the_end(world: World, rng: Random, depth: int) -> None:
     """Let threads run tasks when the interpreter ends; they start after the run's checks."""
     if len(world.endings) >= 4:
