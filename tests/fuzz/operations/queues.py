@@ -74,9 +74,6 @@ def shutdown(world: World, rng: Random, depth: int) -> None:
         while True:
             received.append(private.get())
 
-    def end(task: "weft.Task[None]") -> None:
-        check(isinstance(task.exception(), weft.ShutDown), "not ShutDown", task.exception())
-
     writers = [weft.spawn(put_some, 10 * number) for number in range(rng.randint(1, 3))]
     readers = [weft.spawn(get_some) for _ in range(rng.randint(0, 2))]
     try:
@@ -85,11 +82,10 @@ def shutdown(world: World, rng: Random, depth: int) -> None:
         dropped = private.qsize() if immediate else 0
         private.shutdown(immediate)
         world.settle([*writers, *readers], cancel=False)
-    for task in writers:
-        if task.exception() is not None:
-            end(task)
-    for task in readers:
-        end(task)
+        errors = [task.exception() for task in [*writers, *readers]]
+    ended = [isinstance(error, weft.ShutDown) for error in errors]
+    check(all(ended[len(writers) :]), "a reader did not get ShutDown", errors)
+    check(all(one or error is None for one, error in zip(ended, errors, strict=True)), "a writer", errors)
     while True:
         try:
             received.append(private.get_nowait())
