@@ -22,12 +22,19 @@ FIRST, LAST = 700, 760
 private = weft.Lock()
 
 
-def lift(number: int) -> int:
-    """Move a descriptor into the private range."""
+def lifted_pipe() -> tuple[int, int]:
+    """Make a pipe in the private range."""
+    ends = os.pipe()
     try:
-        return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, FIRST)
+        source, target = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, FIRST) for end in ends)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # the limit is below the range
+            raise OSError(errno.EMFILE, "the limit of descriptors is low") from error
+        raise
     finally:
-        native.close(number)
+        for end in ends:
+            files.close(end)
+    return source, target
 
 
 @contextmanager
@@ -36,7 +43,7 @@ def range_of_pipes() -> Iterator[tuple[int, int]]:
     if not private.acquire(timeout=0.05):
         raise TimeoutError
     try:
-        source, target = (lift(number) for number in os.pipe())
+        source, target = lifted_pipe()
         yield source, target
     finally:
         for number in range(FIRST, LAST):
@@ -74,7 +81,7 @@ def closed(world: World, rng: Random, depth: int) -> None:
                 files.close(source)
                 world.settle(tasks, cancel=False)
             check(set(ends) <= {errno.EBADF, "late"}, "waiters of a closed pipe", ends)
-            works(world, *[lift(number) for number in os.pipe()])
+            works(world, *lifted_pipe())
     except TimeoutError:
         pass
 
@@ -99,7 +106,7 @@ def replaced(world: World, rng: Random, depth: int) -> None:
     ends: list[object] = []
     try:
         with range_of_pipes() as (source, target):
-            fresh, other = (lift(number) for number in os.pipe())
+            fresh, other = lifted_pipe()
             tasks = [weft.spawn(wait, source, False, ends) for _ in range(rng.randint(0, 2))]
             try:
                 weft.sleep(0)
@@ -148,7 +155,7 @@ def swept(world: World, rng: Random, depth: int) -> None:
                 os.closerange(FIRST, LAST)
                 world.settle(tasks, cancel=False)
             check(set(ends) <= {errno.EBADF, "late"}, "waiters of a swept range", ends)
-            works(world, *[lift(number) for number in os.pipe()])
+            works(world, *lifted_pipe())
     except TimeoutError:
         pass
 

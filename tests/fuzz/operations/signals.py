@@ -28,34 +28,39 @@ def strike(world: World, settings: Settings) -> Iterator[None]:
     rng = Random(settings.seed)
     busy = False
     main = weft.current_task()
+    offloads = any(entry.name == "signals.offload" for entry in world.operations)
 
     def handler(number: int, frame: Any) -> None:
         nonlocal busy
         if busy:  # one at a time, or they would pile up on the main task's stack
             return
         busy = True
+        world.counts["(strikes)"] += 1
         try:
-            world.counts["(strikes)"] += 1
-            choice = rng.random()
-            if choice < 0.2:
-                weft.sleep(0.001)
-            elif choice < 0.3:
-                weft.offload(int)
-            elif choice < 0.4:
-                world.settle([weft.spawn(weft.sleep, 0)], cancel=False)
-            elif choice < 0.5:
-                world.shared.event.set()
-            elif choice < 0.6:
-                with weft.move_on_after(0.001), world.shared.rlock:
-                    weft.sleep(0)
-            elif choice < 0.7 and weft.current_task() is main:
-                # unpatched, a handler runs in whatever task runs Python, and its error goes there
-                world.strikes += 1
-                raise Struck
+            with weft.CancelScope(shield=True):  # its task may be cancelled: not the handler's affair
+                act()
         finally:
             busy = False
 
-    before = signal.signal(signal.SIGALRM, handler)
+    def act() -> None:
+        choice = rng.random()
+        if choice < 0.2:
+            weft.sleep(0.001)
+        elif choice < 0.3 and offloads:
+            weft.offload(int)
+        elif choice < 0.4:
+            world.settle([weft.spawn(weft.sleep, 0)], cancel=False)
+        elif choice < 0.5:
+            world.shared.event.set()
+        elif choice < 0.6:
+            with weft.move_on_after(0.001), world.shared.rlock:
+                weft.sleep(0)
+        elif choice < 0.7 and weft.current_task() is main:
+            # unpatched, a handler runs in whatever task runs Python, and its error goes there
+            world.strikes += 1
+            raise Struck
+
+    signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, EVERY, EVERY)
     try:
         yield
@@ -64,7 +69,7 @@ def strike(world: World, settings: Settings) -> Iterator[None]:
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 weft.sleep(0.01)  # the last one strikes before the handler goes
-                signal.signal(signal.SIGALRM, before)
+                signal.signal(signal.SIGALRM, signal.SIG_IGN)  # tasks may still send some
                 break
             except Struck:
                 world.strikes -= 1
@@ -79,5 +84,5 @@ def kill(world: World, rng: Random, depth: int) -> None:
 
 @operation(1, "signals")
 def offload(world: World, rng: Random, depth: int) -> None:
-    """Offload, struck by handlers that offload."""
+    """Offload, struck by handlers that offload; without it, handlers do not."""
     check(weft.offload(sum, [1, 2]) == 3, "an offloaded call's value")
