@@ -117,7 +117,8 @@ def replaced(world: World, rng: Random, depth: int) -> None:
                     weft.sleep(0)
                 native.write(other, b"n")
                 world.settle(tasks, cancel=False)
-            works(world, source, other) if files.read(source, 1) == b"n" else check(False, "dup2")
+            check(files.read(source, 1) == b"n", "not what was written after dup2")
+            works(world, source, other)
     except TimeoutError:
         pass
 
