@@ -1,7 +1,7 @@
 """The accounts of a run, and the checks that read them."""
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -21,10 +21,12 @@ class Items:
     """Items that are handed over: each is received once if it was sent, and never otherwise.
 
     A receiver may be noted before its sender. So an item's balance is 0 again at the end, and may
-    be 1 or -1 in between.
+    be 1 or -1 in between. OS threads note items, too: they append to ``moves``, which is atomic,
+    and the main task alone counts.
     """
 
     def __init__(self) -> None:
+        self.moves: deque[tuple[int, int]] = deque()
         self.balance: dict[int, int] = {}
         self.numbers = count(1)
         self.total = 0
@@ -33,27 +35,31 @@ class Items:
         """Return a new item."""
         return next(self.numbers)
 
-    def _move(self, item: int, step: int) -> None:
-        left = self.balance.get(item, 0) + step
-        if left:
-            self.balance[item] = left
-        else:
-            self.balance.pop(item, None)
+    def count(self) -> None:
+        """Take what was noted into the balance; only the main task does."""
+        while self.moves:
+            item, step = self.moves.popleft()
+            left = self.balance.get(item, 0) + step
+            if left:
+                self.balance[item] = left
+            else:
+                self.balance.pop(item, None)
 
     def sent(self, item: int) -> None:
         """Note that `item` was accepted."""
         self.total += 1
-        self._move(item, 1)
+        self.moves.append((item, 1))
 
     def received(self, item: object) -> None:
         """Note that `item` came out. Finalizers send None, which is not counted."""
         if item is not None:
             check(isinstance(item, int), "received what was never sent", item)
             assert isinstance(item, int)
-            self._move(item, -1)
+            self.moves.append((item, -1))
 
     def verify(self) -> None:
         """Check the balance, after everything was taken out."""
+        self.count()
         lost = sorted(item for item, left in self.balance.items() if left > 0)
         extra = sorted(item for item, left in self.balance.items() if left < 0)
         check(not lost, "items that were sent and never came out", len(lost), lost[:5])

@@ -132,7 +132,7 @@ def barrier(world: World, rng: Random, depth: int) -> None:
 
 @operation(1)
 def handover(world: World, rng: Random, depth: int) -> None:
-    """Wait for a lock in a row; one by one, in that order, each gets it or gives up."""
+    """Wait for a lock in a row; each gets it once, or gives up."""
     private, order = weft.Lock(), []
     private.acquire()
 
@@ -150,5 +150,7 @@ def handover(world: World, rng: Random, depth: int) -> None:
     finally:
         private.release()
         world.settle(tasks, cancel=False)
-    check(order == [place for place in range(len(tasks)) if place not in gone], "order", order, gone)
+    # not their order: a signal or a spent budget may let a later one come first
+    stayed = [place for place in range(len(tasks)) if place not in gone]
+    check(sorted(order) == stayed, "who got the lock", order, gone)
     check(not private.locked(), "a lock that nobody holds is locked")
