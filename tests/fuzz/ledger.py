@@ -21,8 +21,8 @@ class Items:
     """Items that are handed over: each is received once if it was sent, and never otherwise.
 
     A receiver may be noted before its sender. So an item's balance is 0 again at the end, and may
-    be 1 or -1 in between. OS threads note items, too: they append to ``moves``, which is atomic,
-    and the main task alone counts.
+    be 1 or -1 in between. OS threads and signal handlers interrupt a count, so notes are
+    appended to ``moves``, which is atomic, and counted at the end.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Items:
         return next(self.numbers)
 
     def count(self) -> None:
-        """Take what was noted into the balance; only the main task does."""
+        """Take what was noted into the balance."""
         while self.moves:
             item, step = self.moves.popleft()
             left = self.balance.get(item, 0) + step

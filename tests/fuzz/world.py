@@ -168,7 +168,6 @@ class World:
                 while len(self.roots) < self.settings.tasks:
                     place += 1
                     self.start(place)
-                self.items.count()
                 weft.sleep(rng.random() * 0.004)
             except OSError as error:
                 if not self.tolerated(error):
