@@ -190,8 +190,8 @@ class World:
                     self.items.received(item)
             weft.sleep(0.005)
 
-    def finish(self, before: dict[int, str], others: int) -> None:
-        """End everything, and check the invariants of the whole run."""
+    def end_tasks(self) -> None:
+        """Cancel the root tasks; all must end. Their errors hold frames, so no handle stays here."""
         left = list(self.roots)
         for root in left:
             root.cancel()
@@ -200,7 +200,10 @@ class World:
         if stuck:
             self.show_parked()
         check(not stuck, "tasks that do not end after their cancellation", len(stuck), stuck[:5])
-        del left, stuck  # their errors hold frames, and these hold sockets
+
+    def finish(self, before: dict[int, str], others: int) -> None:
+        """End everything, and check the invariants of the whole run."""
+        self.end_tasks()
         gc.collect()
         weft.sleep(0.01)
         self.drain()
