@@ -8,8 +8,8 @@ Invariants, beside those of every source:
 """
 
 from weft._core.scheduler cimport Scheduler, in_vain
-from weft._core.schedulers cimport first_use, get_scheduler
-from weft._core.source cimport Source
+from weft._core.schedulers cimport get_scheduler
+from weft._core.source cimport Source, scheduler_of
 from weft._core.timers cimport seconds
 from weft._core.waiting cimport Waiter, WaitQueue
 
@@ -78,20 +78,20 @@ cdef class Channel(Source):
         cdef double limit = seconds(timeout)
         cdef Scheduler scheduler
         cdef Waiter waiter
-        if self.offer(item) or first_use() and self.offer(item):
+        if self.offer(item):
             return
-        scheduler = get_scheduler()
         waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.senders.join(waiter)
-        if not scheduler.park(waiter, limit, self):
+        scheduler = scheduler_of(waiter)
+        if scheduler is not None and not scheduler.park(waiter, limit, self):
             raise TimeoutError(f"nobody received from {self!r} within {timeout} seconds")
         self.sent(waiter)
 
     def receive(self, timeout=None):
         """Take the next item, waiting at most `timeout` seconds (None: as long as it takes). Raises TimeoutError, or ChannelClosed."""
         cdef double limit = seconds(timeout)
-        if not self.attempt() and not (first_use() and self.attempt()) and not self.await_item(limit):
+        if not self.attempt() and not self.await_item(limit):
             raise TimeoutError(f"nobody sent to {self!r} within {timeout} seconds")
         return self.claim()
 

@@ -13,8 +13,8 @@ Invariants, beside those of every source:
 
 from weft._core.fiber cimport Fiber
 from weft._core.scheduler cimport Scheduler, in_vain
-from weft._core.schedulers cimport first_use, get_scheduler
-from weft._core.source cimport Source
+from weft._core.schedulers cimport get_scheduler
+from weft._core.source cimport Source, scheduler_of
 from weft._core.sync cimport Lock
 from weft._core.timers cimport in_range, queueing, queueing_exactly
 from weft._core.waiting cimport Waiter, WaitQueue
@@ -59,8 +59,6 @@ cdef class Store(Source):
             return self.claim()
         if not self.may_wait(seconds):
             raise Empty
-        if first_use():
-            return self.take(seconds)
         if not self.await_item(seconds):
             raise Empty
         return self.claim()
@@ -132,13 +130,11 @@ cdef class Queue(Store):
             return 1
         if not self.may_wait(seconds):
             return 0
-        if first_use():
-            return self.insert(item, seconds)
-        scheduler = get_scheduler()
         waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.putters.join(waiter)
-        if not scheduler.park(waiter, seconds, self):
+        scheduler = scheduler_of(waiter)
+        if scheduler is not None and not scheduler.park(waiter, seconds, self):
             return 0
         if waiter.dismissed:
             raise ShutDown
@@ -190,9 +186,9 @@ cdef class Queue(Store):
 
     def join(self) -> None:
         """Wait until every item is dealt with."""
+        cdef Scheduler scheduler = get_scheduler()
         while self.unfinished_tasks:
-            if not first_use():
-                get_scheduler().wait(self.joiners, -1, self)
+            scheduler.wait(self.joiners, -1, self)
 
     def shutdown(self, bint immediate=False) -> None:
         """Let nothing more in: ``put`` raises ShutDown, and so does ``get`` once the queue is empty. With `immediate` it is emptied, too.
@@ -401,14 +397,12 @@ cdef class PriorityQueue(Queue):
             return 1
         if not self.may_wait(seconds):
             return 0
-        if first_use():
-            return self.insert(item, seconds)
-        scheduler = get_scheduler()
         waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.putters.join(waiter)
         try:
-            if not scheduler.park(waiter, seconds, self):
+            scheduler = scheduler_of(waiter)
+            if scheduler is not None and not scheduler.park(waiter, seconds, self):
                 return 0
             if waiter.dismissed:
                 raise ShutDown

@@ -1,4 +1,8 @@
+from weft._core.scheduler cimport Scheduler
 from weft._core.waiting cimport Waiter, WaitQueue
+
+
+cdef Scheduler scheduler_of(Waiter waiter)
 
 
 cdef class Source:

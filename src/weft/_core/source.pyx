@@ -14,6 +14,20 @@ from weft._core.schedulers cimport get_scheduler
 from weft._core.waiting cimport Waiter, WaitQueue
 
 
+cdef Scheduler scheduler_of(Waiter waiter):
+    """The scheduler to park `waiter` in, which stands in line since it was found that there is nothing; None if it was woken by now.
+
+    On a thread's first use the scheduler is made: that lets other threads run, and may be refused. Then the waiter leaves its line.
+    """
+    try:
+        return get_scheduler()
+    except:
+        if waiter.woken:
+            return None
+        waiter.leave()
+        raise
+
+
 cdef class Source:
     """Items, and those who wait for one."""
 
@@ -58,10 +72,10 @@ cdef class Source:
 
     cdef bint await_item(self, double seconds) except -1:
         """Wait for an item, and put it into ``found``; False if `seconds` have passed before."""
-        cdef Scheduler scheduler = get_scheduler()  # first: a thread's first use may be refused
         cdef Waiter waiter = Waiter.__new__(Waiter)
         self.takers.join(waiter)
-        if not scheduler.park(waiter, seconds, self):
+        cdef Scheduler scheduler = scheduler_of(waiter)
+        if scheduler is not None and not scheduler.park(waiter, seconds, self):
             return False
         self.found = self.received(waiter)
         return True

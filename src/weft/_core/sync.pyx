@@ -18,7 +18,7 @@ cimport cython
 from weft._core.fiber cimport ENDED, Fiber
 from weft._core.names cimport describe
 from weft._core.scheduler cimport Scheduler, overdue
-from weft._core.schedulers cimport first_use, get_scheduler
+from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport acquiring, lasting, monotonic, waiting
 from weft._core.waiting cimport Awaited, Waiter, WaitQueue
 
@@ -273,9 +273,14 @@ cdef class Semaphore(Awaited):
             self.value -= 1
             return True
         cdef double seconds = lasting(timeout) if blocking else 0
-        if seconds != 0 and first_use():
-            return self.acquire(blocking, timeout)
-        return seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
+        cdef Scheduler scheduler
+        if seconds == 0:
+            return False
+        scheduler = get_scheduler()
+        if self.value > 0:  # given back meanwhile: a thread's first scheduler takes a while to make
+            self.value -= 1
+            return True
+        return scheduler.wait(self.line, seconds, self) == 1
 
     def release(self, n=1) -> None:
         """Give `n` permits back, to those who wait first."""
@@ -342,9 +347,11 @@ cdef class Event(Awaited):
         if self.flag:
             return True
         cdef double seconds = waiting(timeout)
-        if seconds != 0 and first_use() and self.flag:
-            return True
-        return seconds != 0 and get_scheduler().wait(self.line, seconds, self) == 1
+        cdef Scheduler scheduler
+        if seconds == 0:
+            return False
+        scheduler = get_scheduler()
+        return self.flag or scheduler.wait(self.line, seconds, self) == 1  # a thread's first scheduler takes a while to make
 
     def _at_fork_reinit(self):
         self.line = WaitQueue()
