@@ -229,6 +229,8 @@ cdef class Task(Fiber):
             return 0
         if self.joiners is None:
             self.joiners = WaitQueue()
+        if self.ended:  # meanwhile: a thread's first scheduler takes a while to make
+            return 1
         scheduler.wait(self.joiners, timeout, self)
         return self.ended
 
