@@ -1,6 +1,7 @@
 """Task groups: no task outlives its block, no failure is lost."""
 
 import subprocess
+import textwrap
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import strategies as some
 
 import weft
 import weft.native
+
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def later(value: int, seconds: float = 0) -> int:
@@ -249,3 +253,78 @@ def test_the_first_success_wins() -> None:
         weft.first_n(2, lambda: later(1, 60), lambda: fail(KeyError(2)))
     with pytest.raises(ValueError, match="first 2 of 1"):
         weft.first_n(2, lambda: 1)
+
+
+@pytest.mark.parametrize("body", ["pass", "raise ValueError"])
+def test_a_deadlock_gets_out_of_a_group_whose_task_shields_itself(run_python: Run, body: str) -> None:
+    program = f"""
+    import weft
+
+    def stuck():
+        with weft.CancelScope(shield=True):
+            weft.Event().wait()
+
+    try:
+        with weft.TaskGroup() as group:
+            group.spawn(stuck)
+            weft.sleep(0)
+            {body}
+    except weft.DeadlockError as error:
+        print("stuck" in str(error))
+    """
+    assert run_python(program).stdout == "True\n"
+
+
+def test_a_second_ctrl_c_gets_out_of_a_group_at_once(run_python: Run) -> None:
+    program = """
+    import os, signal
+    import weft
+
+    def stuck():
+        with weft.CancelScope(shield=True):
+            for _ in range(2):
+                weft.spawn(os.kill, os.getpid(), signal.SIGINT)
+                weft.sleep(0.1)
+            weft.sleep(3600)
+
+    with weft.testing.virtual_clock() as clock:
+        try:
+            with weft.TaskGroup() as group:
+                group.spawn(stuck)
+        except KeyboardInterrupt:
+            print(clock.elapsed)
+    """
+    assert run_python("import weft.testing\n" + textwrap.dedent(program)).stdout == "0.1\n"
+
+
+def test_after_ctrl_c_a_task_that_shields_itself_is_left_behind_after_a_while(run_python: Run) -> None:
+    program = """
+    import os, signal
+    import weft
+
+    def stuck():
+        with weft.CancelScope(shield=True):
+            weft.spawn(os.kill, os.getpid(), signal.SIGINT)
+            weft.sleep(3600)
+
+    with weft.testing.virtual_clock() as clock:
+        try:
+            with weft.TaskGroup() as group:
+                group.spawn(stuck)
+        except KeyboardInterrupt:
+            print(clock.elapsed)
+    """
+    assert run_python("import weft.testing\n" + textwrap.dedent(program)).stdout == "2.0\n"
+
+
+def test_a_task_that_waits_for_room_in_a_group_that_is_left_is_not_spawned() -> None:
+    group = weft.TaskGroup(limit=1)
+    gate = weft.Event()
+    with group:
+        group.spawn(gate.wait)
+        late = weft.spawn(group.spawn, gate.wait)
+        weft.sleep(0)
+        gate.set()
+        weft.joinall(list(group._live))
+    assert late.exception() is None or isinstance(late.exception(), RuntimeError)
+    assert not group._live

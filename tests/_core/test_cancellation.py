@@ -311,3 +311,101 @@ except ChildProcessError:
     lines = [f"{name} not done within 0.1 seconds True" for name in ("download", "<lambda>", "get", "wait", "child", "waiting", "acquire")]
     assert (done.stdout.splitlines(), done.stderr) == ([*lines, "False 0", "no child is left"], "")
     assert threading.active_count() >= 1
+
+
+def test_a_scope_of_an_iterator_that_its_consumer_leaves_stays_with_the_iterator() -> None:
+    @weft.iterator
+    def numbers() -> None:
+        with weft.CancelScope() as scope:
+            weft.emit(scope)
+            weft.emit(2)
+            scope.cancel()
+            weft.sleep(60)
+        weft.emit(3)
+
+    for outer in (weft.move_on_after(60), weft.timeout(60), weft.CancelScope()):
+        with outer:
+            items = numbers()
+            scope = next(items)
+            with pytest.raises(RuntimeError, match="reverse order"):
+                scope.__exit__(None, None, None)
+            assert [*items] == [2, 3]
+
+
+def test_an_iterator_that_goes_on_outside_of_the_scope_where_it_began() -> None:
+    @weft.iterator
+    def numbers() -> None:
+        with weft.CancelScope():
+            for number in range(4):
+                weft.emit(number)
+
+    items = numbers()
+    with weft.CancelScope():
+        assert next(items) == 0
+    assert next(items) == 1
+    assert weft.spawn(next, items).result() == 2
+    with weft.CancelScope(), weft.CancelScope():
+        assert next(items) == 3
+    assert [*items] == []
+
+
+def test_an_iterator_that_leaves_its_consumers_scope() -> None:
+    outer = weft.CancelScope()
+
+    @weft.iterator
+    def numbers() -> None:
+        outer.__exit__(None, None, None)
+        with weft.CancelScope():
+            weft.emit(1)
+            weft.emit(2)
+
+    items = numbers()
+    with pytest.raises(RuntimeError, match="left already"), outer:
+        assert next(items) == 1
+    assert [*items] == [2]
+    weft.sleep(0)
+
+
+def test_a_scope_that_was_not_entered_or_was_left_is_not_left() -> None:
+    with pytest.raises(RuntimeError, match="not been entered"):
+        weft.CancelScope().__exit__(None, None, None)
+    with weft.CancelScope() as scope:
+        pass
+    with pytest.raises(RuntimeError, match="left already"):
+        scope.__exit__(None, None, None)
+
+
+def test_scopes_that_are_entered_and_left_by_several_threads_and_tasks(run_python: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
+    program = """
+    import random
+    import threading
+    import weft
+
+    scopes = [weft.CancelScope() for _ in range(2000)]
+    chance = random.Random(1)
+
+    def meddle():
+        for _ in range(3000):
+            scope = chance.choice(scopes)
+            try:
+                chance.choice([
+                    scope.__enter__, lambda: scope.__exit__(None, None, None), scope.cancel, lambda: weft.sleep(0),
+                    lambda: setattr(scope, "deadline", weft.timers_clock()), lambda: setattr(scope, "shield", chance.random() < 0.3), scope.__repr__,
+                ])()
+            except (RuntimeError, weft.Cancelled):
+                pass
+
+    import time
+    weft.timers_clock = time.monotonic
+    def run():
+        tasks = [weft.spawn(meddle) for _ in range(5)]
+        for task in tasks:
+            task.join()
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print("over")
+    """
+    assert run_python(program).stdout == "over\n"

@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 import pytest
 
 import weft
+from weft._core.offload import ThreadPool
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -59,3 +60,122 @@ if not child:
     os._exit(0)
 """)
     assert done.stdout == "child 4\nparent 4\n"
+
+
+def test_a_signal_handler_may_offload_at_any_moment(run_python: Run) -> None:
+    program = """
+    import signal
+    import weft
+
+    handled = 0
+    busy = False
+
+    def handler(*_):
+        global handled, busy
+        if not busy:
+            busy = True
+            try:
+                weft.offload(int)
+                handled += 1
+            finally:
+                busy = False
+
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    while handled < 300:
+        weft.offload(int)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print("done")
+    """
+    assert run_python(program).stdout == "done\n"
+
+
+def test_a_finalizer_may_offload_while_another_call_does(run_python: Run) -> None:
+    program = """
+    import gc
+    import weft
+
+    class Offloads:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            done.append(weft.offload(int))
+
+    done = []
+    gc.set_threshold(1)
+    for _ in range(300):
+        Offloads()
+        assert weft.offload(len, [1]) == 1
+    gc.collect()
+    print(len(done))
+    """
+    assert run_python(program).stdout == "300\n"
+
+
+def test_a_thread_that_cannot_be_started(run_python: Run) -> None:
+    program = """
+    import _thread
+    real, refused = _thread.start_new_thread, []
+
+    def start(*args):
+        if refused:
+            raise RuntimeError("can't start new thread")
+        return real(*args)
+
+    _thread.start_new_thread = start
+    import threading
+    import weft
+
+    refused.append(True)
+    for _ in range(2):
+        try:
+            weft.offload(int)
+        except RuntimeError as error:
+            print(error)
+    refused.clear()
+    gate = threading.Event()
+    first = weft.spawn(weft.offload, gate.wait)
+    weft.sleep(0)
+    refused.append(True)
+    rest = [weft.spawn(weft.offload, int) for _ in range(3)]
+    weft.sleep(0)
+    gate.set()
+    print([task.result() for task in rest], first.result())
+    """
+    assert run_python(program).stdout == "can't start new thread\n" * 2 + "[0, 0, 0] True\n"
+
+
+def test_a_call_that_is_cancelled_while_it_waits_for_a_thread_is_never_made() -> None:
+    pool = ThreadPool(1)
+    gate, made = threading.Event(), []
+    first = weft.spawn(pool.call, gate.wait)
+    second = weft.spawn(pool.call, made.append, 1)
+    weft.sleep(0)
+    second.cancel()
+    second.join()
+    gate.set()
+    assert first.result()
+    assert pool.call(int) == 0
+    assert made == []
+
+
+def test_a_call_that_forks_ends_the_child_where_it_returns(run_python: Run) -> None:
+    program = """
+    import os
+    import weft
+
+    def forks(fail):
+        if not os.fork():
+            print("child", flush=True)
+            if fail:
+                raise ZeroDivisionError
+
+    weft.spawn(weft.sleep, 60)
+    for fail in (False, True):
+        weft.offload(forks, fail)
+        print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+    """
+    done = run_python(program)
+    assert done.stdout == "child\n0\nchild\n1\n"
+    assert "ZeroDivisionError" in done.stderr

@@ -1,6 +1,7 @@
 """Queues: nothing is lost, nothing comes twice, and everybody gets a turn."""
 
 import queue
+import random
 import threading
 from collections.abc import Callable
 
@@ -140,3 +141,131 @@ def test_nothing_is_lost_in_any_order(maxsize: int, steps: list[tuple[str, int]]
     left = [items.get_nowait() for _ in range(items.qsize())]
     assert sorted(got + left) == put
     assert len(set(got)) == len(got)
+
+
+class Item:
+    """Something that is compared by code that does as it is told."""
+
+    def __init__(self, rank: int, act: Callable[[], object] | None = None) -> None:
+        self.rank = rank
+        self.act = act
+
+    def __lt__(self, other: "Item") -> bool:
+        if self.act is not None:
+            self.act()
+        return self.rank < other.rank
+
+
+def fails() -> None:
+    raise ZeroDivisionError
+
+
+def test_an_item_that_cannot_be_compared_is_its_putters_error() -> None:
+    heap: weft.PriorityQueue[tuple[int, object]] = weft.PriorityQueue(2)
+    heap.put((1, object()))
+    heap.put((5, object()))
+    putter = weft.spawn(heap.put, (5, object()))
+    second = weft.spawn(heap.put, (7, object()))
+    weft.sleep(0)
+    assert [heap.get_nowait()[0] for _ in range(3)] == [1, 5, 7]
+    assert isinstance(putter.exception(), TypeError)
+    assert second.result() is None
+    assert heap.unfinished_tasks == 3
+    assert heap.empty()
+
+
+def test_stored_items_that_cannot_be_compared_all_come_out() -> None:
+    heap: weft.PriorityQueue[tuple[int, object]] = weft.PriorityQueue()
+    heap.put((1, object()))
+    for _ in range(10):
+        heap.put((5, object())) if heap.qsize() < 3 else None
+    count = heap.qsize()
+    assert [heap.get_nowait()[0] for _ in range(count)] == [1, *[5] * (count - 1)]
+
+
+@given(st.integers(0, 1000), st.integers(0, 3))
+def test_whatever_a_comparison_raises_as_many_items_come_out_as_went_in(seed: int, maxsize: int) -> None:
+    chance = random.Random(seed)
+
+    def act() -> None:
+        if chance.random() < 0.2:
+            raise chance.choice([TypeError, ZeroDivisionError])
+        if chance.random() < 0.2:
+            weft.sleep(0)
+
+    heap: weft.PriorityQueue[Item] = weft.PriorityQueue(maxsize)
+    put: list[Item] = []
+    got: list[Item] = []
+
+    def produce(ranks: list[int]) -> None:
+        for rank in ranks:
+            item = Item(rank, act)
+            try:
+                heap.put(item)
+            except (TypeError, ZeroDivisionError):
+                continue
+            put.append(item)
+
+    def consume() -> None:
+        while True:
+            got.append(heap.get())
+
+    consumers = [weft.spawn(consume) for _ in range(2)]
+    weft.joinall([weft.spawn(produce, chance.sample(range(50), 8)) for _ in range(3)])
+    while heap.qsize():
+        weft.sleep(0)
+    for consumer in consumers:
+        consumer.cancel()
+    weft.joinall(consumers)
+    assert {id(item) for item in put} == {id(item) for item in got}
+    assert len(put) == len(got) == heap.unfinished_tasks
+
+
+def test_an_interruption_while_items_are_compared_loses_nothing() -> None:
+    heap: weft.PriorityQueue[Item] = weft.PriorityQueue(3)
+    slow = Item(2, lambda: weft.sleep(60))
+    for item in (Item(1), Item(4), Item(3)):
+        heap.put(item)
+    putter = weft.spawn(heap.put, slow)
+    late = weft.spawn(heap.put, Item(5))
+    weft.sleep(0)
+    getter = weft.spawn(heap.get)
+    weft.sleep(0)
+    putter.cancel()
+    getter.cancel()
+    weft.joinall([putter, getter])
+    slow.act = None
+    out = [getter.result().rank] if not getter.cancelled() else []
+    out += [heap.get(timeout=1).rank for _ in range(4 - len(out))]
+    assert sorted(out) in ([1, 3, 4, 5], [1, 2, 3, 4])
+    late.cancel()
+    weft.joinall([late])
+
+
+def test_a_comparison_that_uses_its_own_queue_is_refused() -> None:
+    heap: weft.PriorityQueue[Item] = weft.PriorityQueue()
+    heap.put(Item(1))
+    with pytest.raises(RuntimeError, match="comparison"):
+        heap.put(Item(2, lambda: heap.put(Item(3))))
+    assert heap.get_nowait().rank == 1
+    assert heap.empty()
+
+
+def test_a_queue_that_is_shut_down_while_items_are_compared() -> None:
+    heap: weft.PriorityQueue[Item] = weft.PriorityQueue()
+    heap.put(Item(1))
+    inside, go_on = weft.Event(), weft.Event()
+
+    def act() -> None:
+        inside.set()
+        go_on.wait()
+
+    putter = weft.spawn(heap.put, Item(2, act))
+    inside.wait()
+    heap.shutdown(immediate=True)
+    go_on.set()
+    putter.join()
+    heap.join()
+    assert heap.empty()
+    with pytest.raises(weft.ShutDown):
+        heap.get()

@@ -1,5 +1,6 @@
 """Locks and their kin, between tasks and between threads."""
 
+import sys
 import threading
 from collections.abc import Callable
 from subprocess import CompletedProcess
@@ -202,3 +203,134 @@ def test_a_task_cancelled_while_it_retakes_the_lock_of_a_condition() -> None:
     assert (notified, task.cancelled()) == ([True], True)
     with condition:  # nobody kept the lock
         pass
+
+
+@pytest.mark.parametrize("lock", ["weft.RLock()", "weft.Lock()", "None", "threading.RLock()"])
+def test_a_deadlock_gets_out_of_a_condition_that_takes_its_lock_again(run_python: Run, lock: str) -> None:
+    program = f"""
+    import threading
+    import weft
+    import weft.monkey
+
+    if {lock!r}.startswith("threading"):
+        weft.monkey.patch_all()
+        condition = threading.Condition({lock})
+    else:
+        condition = weft.Condition({lock})
+
+    def holder():
+        with condition:
+            weft.Event().wait()
+
+    try:
+        with condition:
+            weft.spawn(holder)
+            condition.wait(0.01)
+    except weft.DeadlockError as error:
+        print("holder" in str(error))
+    print(len(condition.waiters) if hasattr(condition, "waiters") else 0)
+    """
+    assert run_python(program).stdout == "True\n0\n"
+
+
+@pytest.mark.parametrize("block", ["condition", "lock"])
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_ctrl_c_does_not_wait_for_the_lock_of_a_condition(run_python: Run, kind: str, block: str) -> None:
+    program = f"""
+    import os, signal
+    import weft
+
+    lock = weft.{kind}()
+    condition = weft.Condition(lock)
+    release = weft.Event()
+
+    def holder():
+        with condition:
+            condition.notify()
+            weft.sleep(0)  # the main task waits for the lock by now
+            weft.spawn(os.kill, os.getpid(), signal.SIGINT)
+            release.wait()
+            print("still", lock.locked())
+
+    try:
+        with {block}:
+            task = weft.spawn(holder)
+            condition.wait()
+    except KeyboardInterrupt as error:
+        print("interrupted", error.__context__)
+    print(lock.owner is task)
+    release.set()
+    task.result()
+    print(lock.locked(), lock.acquire(False))
+    lock.release()
+    try:
+        lock.release()
+    except RuntimeError:
+        print("once")
+    """
+    assert run_python(program).stdout == "interrupted None\nTrue\nstill True\nFalse True\nonce\n"
+
+
+def test_a_notification_of_a_task_that_cannot_use_it_goes_on() -> None:
+    class Odd:
+        """A lock that fails when it is taken again."""
+
+        fails = 0
+
+        def acquire(self, blocking: bool = True) -> bool:
+            if blocking and self.fails:
+                self.fails -= 1
+                raise ZeroDivisionError
+            return blocking
+
+        def release(self) -> None: ...
+
+        def __enter__(self) -> bool:
+            return self.acquire()
+
+        def __exit__(self, *_: object) -> None: ...
+
+    odd = Odd()
+    condition = weft.Condition(odd)  # type: ignore[arg-type]
+
+    def wait() -> str:
+        with condition:
+            condition.wait()
+        return "notified"
+
+    first, second = weft.spawn(wait), weft.spawn(wait)
+    weft.sleep(0)
+    odd.fails = 1
+    condition.notify()
+    assert isinstance(first.exception(), ZeroDivisionError)
+    assert second.result(1) == "notified"
+
+
+def test_a_condition_whose_lock_cannot_be_given_up_leaves_no_waiter() -> None:
+    class Broken:
+        def acquire(self, blocking: bool = True) -> bool:
+            return not blocking or True
+
+        def _is_owned(self) -> bool:
+            return True
+
+        def release(self) -> None:
+            raise ZeroDivisionError
+
+    condition = weft.Condition(Broken())  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError):
+        condition.wait()
+    assert not condition.waiters
+
+
+@pytest.mark.parametrize("n", ["two", None, 10**30])
+def test_a_refused_number_of_permits_changes_nothing(n: object) -> None:
+    for semaphore in (weft.Semaphore(0), weft.BoundedSemaphore(1)):
+        before = repr(semaphore)
+        with pytest.raises((TypeError, OverflowError)):
+            semaphore.release(n)  # type: ignore[arg-type]
+        assert repr(semaphore) == before
+    most = weft.Semaphore(sys.maxsize)
+    with pytest.raises(OverflowError):
+        most.release()
+    assert most.acquire(False)
