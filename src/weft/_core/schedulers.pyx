@@ -88,17 +88,6 @@ cdef Scheduler get_scheduler():
     return make_scheduler()
 
 
-cdef bint first_use() except -1:
-    """Make this thread's scheduler if it has none, and tell so.
-
-    Others run meanwhile. Who has looked for what it wants, and is about to wait, must look again.
-    """
-    if weft_get_scheduler() != NULL:
-        return False
-    make_scheduler()
-    return True
-
-
 cdef Scheduler make_scheduler():
     cdef Scheduler scheduler = Scheduler()
     cdef Anchor anchor = Anchor()

@@ -34,7 +34,7 @@ from weft._core.local cimport forget_locals
 from weft._core.names cimport exact, name_of
 from weft._core.reports cimport Unseen, ends_program, is_a, report
 from weft._core.scheduler cimport Scheduler
-from weft._core.schedulers cimport first_use, get_scheduler
+from weft._core.schedulers cimport get_scheduler
 from weft._core.shells cimport keep_shells
 from weft._core.timers cimport monotonic, seconds
 from weft._core.waiting cimport WaitQueue
@@ -220,7 +220,7 @@ cdef class Task(Fiber):
     cdef int wait_end(self, double timeout) except -1:
         """1 once the task has ended, 0 if `timeout` seconds passed before."""
         cdef Scheduler scheduler
-        if self.ended or first_use() and self.ended:
+        if self.ended:
             return 1
         scheduler = get_scheduler()
         if scheduler.current is self:
