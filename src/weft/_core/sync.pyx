@@ -272,7 +272,7 @@ cdef class Semaphore(Awaited):
         if self.value > 0:
             self.value -= 1
             return True
-        cdef double seconds = lasting(timeout) if blocking else 0
+        cdef double seconds = 0 if not blocking else -1 if timeout is None else lasting(timeout)
         cdef Scheduler scheduler
         if seconds == 0:
             return False
@@ -346,7 +346,7 @@ cdef class Event(Awaited):
         """Wait until the flag is set, at most `timeout` seconds (None: as long as it takes). True if it was set."""
         if self.flag:
             return True
-        cdef double seconds = waiting(timeout)
+        cdef double seconds = -1 if timeout is None else waiting(timeout)
         cdef Scheduler scheduler
         if seconds == 0:
             return False

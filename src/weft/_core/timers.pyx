@@ -113,7 +113,7 @@ cdef double number(object value, str name) except? -3:
     cdef double found
     if isinstance(value, float):
         found = PyFloat_AS_DOUBLE(value)
-    elif hasattr(type(value), "__float__") or hasattr(type(value), "__index__"):
+    elif isinstance(value, int) or hasattr(type(value), "__float__") or hasattr(type(value), "__index__"):
         found = value
     else:
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
