@@ -9,7 +9,7 @@ Invariants, beside those of every source:
 
 from weft._core.scheduler cimport Scheduler, in_vain
 from weft._core.schedulers cimport get_scheduler
-from weft._core.source cimport Source, scheduler_of
+from weft._core.source cimport Source
 from weft._core.timers cimport seconds
 from weft._core.waiting cimport Waiter, WaitQueue
 
@@ -80,11 +80,13 @@ cdef class Channel(Source):
         cdef Waiter waiter
         if self.offer(item):
             return
+        scheduler = get_scheduler()
+        if scheduler.switches == 0 and self.offer(item):  # it is new: see source
+            return
         waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.senders.join(waiter)
-        scheduler = scheduler_of(waiter)
-        if scheduler is not None and not scheduler.park(waiter, limit, self):
+        if not scheduler.park(waiter, limit, self):
             raise TimeoutError(f"nobody received from {self!r} within {timeout} seconds")
         self.sent(waiter)
 

@@ -14,7 +14,7 @@ Invariants, beside those of every source:
 from weft._core.fiber cimport Fiber
 from weft._core.scheduler cimport Scheduler, in_vain
 from weft._core.schedulers cimport get_scheduler
-from weft._core.source cimport Source, scheduler_of
+from weft._core.source cimport Source
 from weft._core.sync cimport Lock
 from weft._core.timers cimport in_range, queueing, queueing_exactly
 from weft._core.waiting cimport Waiter, WaitQueue
@@ -68,7 +68,8 @@ cdef class Store(Source):
         if seconds == 0:
             in_vain(get_scheduler())
             return False
-        in_range(seconds)
+        if seconds != -1:
+            in_range(seconds)
         return True
 
     def get_nowait(self):
@@ -130,11 +131,13 @@ cdef class Queue(Store):
             return 1
         if not self.may_wait(seconds):
             return 0
+        scheduler = get_scheduler()
+        if scheduler.switches == 0 and self.accept(item):  # it is new: see source
+            return 1
         waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.putters.join(waiter)
-        scheduler = scheduler_of(waiter)
-        if scheduler is not None and not scheduler.park(waiter, seconds, self):
+        if not scheduler.park(waiter, seconds, self):
             return 0
         if waiter.dismissed:
             raise ShutDown
@@ -159,11 +162,14 @@ cdef class Queue(Store):
 
     def get(self, bint block=True, timeout=None):
         """Take the first item, waiting at most `timeout` seconds (None: as long as it takes). Raises ``queue.Empty``."""
-        return self.take(queueing(block, timeout))
+        return self.take(-1 if block and timeout is None else queueing(block, timeout))
 
     def put(self, item, bint block=True, timeout=None) -> None:
         """Put `item` in, waiting at most `timeout` seconds for room (None: as long as it takes). Raises ``queue.Full``."""
-        if not self.insert(item, queueing(block, timeout) if self.maxsize > 0 else -1):
+        cdef double seconds = -1
+        if self.maxsize > 0 and not (block and timeout is None):
+            seconds = queueing(block, timeout)
+        if not self.insert(item, seconds):
             from queue import Full
 
             raise Full
@@ -397,12 +403,14 @@ cdef class PriorityQueue(Queue):
             return 1
         if not self.may_wait(seconds):
             return 0
+        scheduler = get_scheduler()
+        if scheduler.switches == 0 and self.accept(item):  # it is new: see source
+            return 1
         waiter = Waiter.__new__(Waiter)
         waiter.value = item
         self.putters.join(waiter)
         try:
-            scheduler = scheduler_of(waiter)
-            if scheduler is not None and not scheduler.park(waiter, seconds, self):
+            if not scheduler.park(waiter, seconds, self):
                 return 0
             if waiter.dismissed:
                 raise ShutDown

@@ -1,8 +1,4 @@
-from weft._core.scheduler cimport Scheduler
 from weft._core.waiting cimport Waiter, WaitQueue
-
-
-cdef Scheduler scheduler_of(Waiter waiter)
 
 
 cdef class Source:

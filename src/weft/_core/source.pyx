@@ -5,6 +5,8 @@ Invariants:
 - An item goes straight to the first who waits for one; only with nobody waiting is it stored.
 - An item that was handed to a waiter is what its call returns, even if its timeout came too: nothing is lost.
 - ``attempt`` and ``claim`` are one step: nobody runs in between.
+- A thread's first wait makes its scheduler, which lets other threads run and may be refused. So it is made before a line is joined, and with
+  one that is new (it has made no switch) the look is taken again.
 """
 
 from collections import deque
@@ -12,20 +14,6 @@ from collections import deque
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.waiting cimport Waiter, WaitQueue
-
-
-cdef Scheduler scheduler_of(Waiter waiter):
-    """The scheduler to park `waiter` in, which stands in line since it was found that there is nothing; None if it was woken by now.
-
-    On a thread's first use the scheduler is made: that lets other threads run, and may be refused. Then the waiter leaves its line.
-    """
-    try:
-        return get_scheduler()
-    except:
-        if waiter.woken:
-            return None
-        waiter.leave()
-        raise
 
 
 cdef class Source:
@@ -72,10 +60,13 @@ cdef class Source:
 
     cdef bint await_item(self, double seconds) except -1:
         """Wait for an item, and put it into ``found``; False if `seconds` have passed before."""
-        cdef Waiter waiter = Waiter.__new__(Waiter)
+        cdef Scheduler scheduler = get_scheduler()
+        cdef Waiter waiter
+        if scheduler.switches == 0 and self.attempt():
+            return True
+        waiter = Waiter.__new__(Waiter)
         self.takers.join(waiter)
-        cdef Scheduler scheduler = scheduler_of(waiter)
-        if scheduler is not None and not scheduler.park(waiter, seconds, self):
+        if not scheduler.park(waiter, seconds, self):
             return False
         self.found = self.received(waiter)
         return True
