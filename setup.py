@@ -68,7 +68,8 @@ setup(
         extensions(),
         build_dir=(BUILD / "cython").as_posix(),
         include_path=[SOURCE.as_posix()],
-        # Nothing here can be pickled or copied field by field: a lock's copy would share its waiters, a NULL would be read.
+        # Nothing here can be pickled or copied field by field: a lock's copy would share its
+        # waiters, a NULL would be read.
         compiler_directives={"language_level": 3, "linetrace": False, "auto_pickle": False},
         show_all_warnings=DEBUG,
     ),

@@ -1,11 +1,12 @@
 """Structured concurrency: tasks that end before the block in which they were begun.
 
 Rules:
-- The block is left when every task of the group has ended; a task may add others to the group until then. There are two exceptions, so that Ctrl-C
-  and a DeadlockError get out though a task shields itself: see ``_wait``.
+- The block is left when every task of the group has ended; a task may add others to the group until
+  then. There are two exceptions, so that Ctrl-C and a DeadlockError get out though a task shields
+  itself: see ``_wait``.
 - The first failure, of a task or of the body, cancels all the rest; each failure is reported, in one ExceptionGroup.
-- A task that is cancelled is no failure. Ctrl-C, DeadlockError, SystemExit and GeneratorExit of the body pass as they are; the failures are their
-  cause.
+- A task that is cancelled is no failure. Ctrl-C, DeadlockError, SystemExit and GeneratorExit of the
+  body pass as they are; the failures are their cause.
 - What an ended task leaves behind is its result if that is not None, so that a server may spawn in one group for ever.
 """
 
@@ -24,7 +25,9 @@ __all__ = ["TaskGroup", "first", "first_n", "gather"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-GRACE = 2.0  # seconds that cancelled tasks have to end after Ctrl-C; those that shield themselves longer are left behind
+# seconds that cancelled tasks have to end after Ctrl-C; those that shield themselves longer are
+# left behind
+GRACE = 2.0
 BARE = (DeadlockError, KeyboardInterrupt, SystemExit, GeneratorExit)  # never put into a group
 
 

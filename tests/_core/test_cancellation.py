@@ -375,10 +375,13 @@ def test_a_scope_that_was_not_entered_or_was_left_is_not_left() -> None:
         scope.__exit__(None, None, None)
 
 
-def test_scopes_that_are_entered_and_left_by_several_threads_and_tasks(run_python: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
+def test_scopes_that_threads_and_tasks_enter_and_leave_as_they_like(
+    run_python: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
     program = """
     import random
     import threading
+    import time
     import weft
 
     scopes = [weft.CancelScope() for _ in range(2000)]
@@ -389,14 +392,17 @@ def test_scopes_that_are_entered_and_left_by_several_threads_and_tasks(run_pytho
             scope = chance.choice(scopes)
             try:
                 chance.choice([
-                    scope.__enter__, lambda: scope.__exit__(None, None, None), scope.cancel, lambda: weft.sleep(0),
-                    lambda: setattr(scope, "deadline", weft.timers_clock()), lambda: setattr(scope, "shield", chance.random() < 0.3), scope.__repr__,
+                    scope.__enter__,
+                    lambda: scope.__exit__(None, None, None),
+                    scope.cancel,
+                    lambda: weft.sleep(0),
+                    lambda: setattr(scope, "deadline", time.monotonic()),
+                    lambda: setattr(scope, "shield", chance.random() < 0.3),
+                    scope.__repr__,
                 ])()
             except (RuntimeError, weft.Cancelled):
                 pass
 
-    import time
-    weft.timers_clock = time.monotonic
     def run():
         tasks = [weft.spawn(meddle) for _ in range(5)]
         for task in tasks:

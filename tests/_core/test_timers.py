@@ -1,4 +1,7 @@
-"""How timeouts are read: as the standard library reads them in twins, and all alike in weft's own functions."""
+"""How timeouts are read:
+
+as the standard library reads them in twins, and all alike in weft's own functions.
+"""
 
 import math
 import os
@@ -123,7 +126,8 @@ CALLS: dict[str, Call] = {
     "a future": lambda of, v: of.Future().result(v),
     "sleep": lambda of, v: of.sleep(v),
 }
-LOOPS = {"a semaphore", "a predicate", "get", "put", "a barrier"}  # the standard library's spin with NaN
+# the standard library's spin with NaN
+LOOPS = {"a semaphore", "a predicate", "get", "put", "a barrier"}
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -30,7 +30,9 @@ cdef class CancelScope(Scope):
     """
 
     cdef Fiber fiber  # the task that is in it; None before it is entered and after it is left
-    cdef double seconds  # how long the block may take, counted from its beginning; infinity if the deadline says it
+    # how long the block may take, counted from its beginning; infinity if the deadline says
+    # it
+    cdef double seconds
     cdef readonly bint cancelled_caught  # the block was ended by this scope
     cdef bint entered  # it was entered once
 
@@ -55,7 +57,10 @@ cdef class CancelScope(Scope):
         return self
 
     cdef int leave(self) except -1:
-        """Out of the fiber's chain. A scope that an iterator has taken along (``take_scopes``) stays with it."""
+        """Out of the fiber's chain.
+
+        A scope that an iterator has taken along (``take_scopes``) stays with it.
+        """
         cdef Fiber fiber = self.fiber
         cdef Fiber current = get_scheduler().current
         cdef CancelScope inner
@@ -201,7 +206,8 @@ def take_scopes(Scope base):
     """
     cdef Fiber fiber = get_scheduler().current
     cdef Taken taken
-    if fiber.scope is base or not stands_in(fiber, base):  # `base` was left meanwhile: nobody can tell whose the others are
+    # `base` was left meanwhile: nobody can tell whose the others are
+    if fiber.scope is base or not stands_in(fiber, base):
         return None
     taken = Taken()
     taken.inner = taken.last = <CancelScope>fiber.scope
@@ -214,7 +220,8 @@ def take_scopes(Scope base):
 
 
 def put_scopes(Taken taken):
-    """Put back what ``take_scopes`` took, onto the task that goes on with that code, whichever it is. Returns the scope that is now below."""
+    """Put back what ``take_scopes`` took, onto the task that goes on with that code, whichever it
+    is. Returns the scope that is now below."""
     cdef Fiber fiber = get_scheduler().current
     cdef Scope below = fiber.scope
     cdef Scope scope

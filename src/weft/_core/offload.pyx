@@ -2,15 +2,20 @@
 """Calls that cannot park, on a pool of real threads, while their task is parked.
 
 Invariants:
-- A pool starts a thread only when a job finds none idle, has at most `limit` of them, and lets an idle one go after a while.
-- A job that is queued is done: by a thread that was rung or begun for it, or by one that looks again before it rings off. It is taken back if its
-  caller is interrupted before it began. If no thread can be started, those that work do it later; with none, the caller gets the error.
-- A task that is cancelled, or whose timeout comes, leaves its job to run to its end; its result is dropped.
+- A pool starts a thread only when a job finds none idle, has at most `limit` of them, and lets an
+  idle one go after a while.
+- A job that is queued is done: by a thread that was rung or begun for it, or by one that looks
+  again before it rings off. It is taken back if its caller is interrupted before it began. If no
+  thread can be started, those that work do it later; with none, the caller gets the error.
+- A task that is cancelled, or whose timeout comes, leaves its job to run to its end; its result is
+  dropped.
 - Idle threads are told to the scheduler: they can wake nobody, so a deadlock is still seen.
 - In a forked child the pool is empty. A job that forks ends the child when it returns there.
-- A deaf pool's threads block every signal: one that the program blocks and waits for does not end up in a thread that it does not know.
-- There is no lock. This module is compiled, so between two of its statements neither another thread runs nor a signal handler; what runs in one
-  that calls Python code (a finalizer, at an allocation) finds the pool consistent. A lock here would be taken twice by a handler that offloads.
+- A deaf pool's threads block every signal: one that the program blocks and waits for does not end
+  up in a thread that it does not know.
+- There is no lock. This module is compiled, so between two of its statements neither another thread
+  runs nor a signal handler; what runs in one that calls Python code (a finalizer, at an allocation)
+  finds the pool consistent. A lock here would be taken twice by a handler that offloads.
 """
 
 from weft._core.queues cimport SimpleQueue
@@ -51,7 +56,10 @@ cdef class Job:
 
 
 cdef int end_child(object error) except -1:
-    """A job has forked, and this is the child: it has no other thread and nobody who waits for the job."""
+    """A job has forked, and this is the child:
+
+    it has no other thread and nobody who waits for the job.
+    """
     status = 0
     try:
         if error is not None:
@@ -65,7 +73,8 @@ cdef int end_child(object error) except -1:
 
 
 cdef class ThreadPool:
-    """At most `limit` real threads, started on need; `deaf` ones if what they run neither starts processes nor is the user's."""
+    """At most `limit` real threads, started on need; `deaf` ones if what they run neither starts
+    processes nor is the user's."""
 
     cdef object __weakref__
     cdef readonly Py_ssize_t limit
@@ -91,7 +100,10 @@ cdef class ThreadPool:
         self.forks = object()
 
     def call(self, fn, /, *args, **kwargs):
-        """Run ``fn(*args, **kwargs)`` on a thread of the pool; the task is parked meanwhile. Returns or raises what it does."""
+        """Run ``fn(*args, **kwargs)`` on a thread of the pool; the task is parked meanwhile.
+
+        Returns or raises what it does.
+        """
         cdef Job job = Job.__new__(Job)
         job.fn = fn
         job.args = args

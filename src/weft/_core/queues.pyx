@@ -4,10 +4,11 @@
 Invariants, beside those of every source:
 - While somebody waits to put, the queue is full; whoever takes an item moves the first of those items in.
 - After ``shutdown`` nothing goes in; who waits is woken and dismissed.
-- A PriorityQueue compares items, which may run Python code: it does so under a lock of its own. It finds a place by comparisons alone and moves
-  items then, so that an error at any comparison leaves the heap as it was: as many items come out as went in. An item that waits to be put is
-  compared by the task that makes room; the error of a comparison is the putter's. An interruption of that task is not: then the place is promised
-  to the putter, which compares its item itself.
+- A PriorityQueue compares items, which may run Python code: it does so under a lock of its own. It
+  finds a place by comparisons alone and moves items then, so that an error at any comparison leaves
+  the heap as it was: as many items come out as went in. An item that waits to be put is compared by
+  the task that makes room; the error of a comparison is the putter's. An interruption of that task
+  is not: then the place is promised to the putter, which compares its item itself.
 - ``SimpleQueue.put`` runs no Python code: a finalizer or a signal handler may call it, and so may any OS thread.
 """
 
@@ -64,7 +65,10 @@ cdef class Store(Source):
         return self.claim()
 
     cdef bint may_wait(self, double seconds) except -1:
-        """Whether a call that may take so many seconds may wait now. Raises the error for a number that is too large, as ``queue`` does here."""
+        """Whether a call that may take so many seconds may wait now.
+
+        Raises the error for a number that is too large, as ``queue`` does here.
+        """
         if seconds == 0:
             in_vain(get_scheduler())
             return False
@@ -228,7 +232,10 @@ cdef class Refused:
 
 
 cdef bint before(object one, object other) except -1:
-    """Whether `one` comes out before `other`. Two that are stored and cannot be compared come out in any order."""
+    """Whether `one` comes out before `other`.
+
+    Two that are stored and cannot be compared come out in any order.
+    """
     try:
         return one < other
     except Exception:
@@ -236,11 +243,15 @@ cdef bint before(object one, object other) except -1:
 
 
 cdef class PriorityQueue(Queue):
-    """A queue that gives out the smallest item: ``queue.PriorityQueue``. ``put`` raises what comparing its item does, TypeError mostly."""
+    """A queue that gives out the smallest item:
+
+    ``queue.PriorityQueue``. ``put`` raises what comparing its item does, TypeError mostly.
+    """
 
     cdef Lock guard  # held while items are compared
     cdef Py_ssize_t promised  # places for tasks that were woken to put, and have not yet
-    cdef bint emptying  # shut down while items were compared: whoever does it empties the queue then
+    # shut down while items were compared: whoever does it empties the queue then
+    cdef bint emptying
 
     def __cinit__(self):
         self.items = []
@@ -335,7 +346,10 @@ cdef class PriorityQueue(Queue):
         return True
 
     cdef int refill(self) except -1:
-        """There is room: the first who waits to put gets it. Raises nothing that foreign code does."""
+        """There is room:
+
+        the first who waits to put gets it. Raises nothing that foreign code does.
+        """
         cdef Waiter waiter
         cdef Py_ssize_t place
         while self.putters.head != NULL:

@@ -5,8 +5,9 @@ Invariants:
 - An item goes straight to the first who waits for one; only with nobody waiting is it stored.
 - An item that was handed to a waiter is what its call returns, even if its timeout came too: nothing is lost.
 - ``attempt`` and ``claim`` are one step: nobody runs in between.
-- A thread's first wait makes its scheduler, which lets other threads run and may be refused. So it is made before a line is joined, and with
-  one that is new (it has made no switch) the look is taken again.
+- A thread's first wait makes its scheduler, which lets other threads run and may be refused. So it
+  is made before a line is joined, and with one that is new (it has made no switch) the look is
+  taken again.
 """
 
 from collections import deque

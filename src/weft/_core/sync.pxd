@@ -4,7 +4,8 @@ from weft._core.waiting cimport Awaited
 cdef class Lock(Awaited):
     cdef bint held  # somebody has it
     cdef object holder  # the task that took it, or None
-    cdef dict lost  # tasks that do not have it though they will release it, and how many times; mostly None
+    # tasks that do not have it though they will release it, and how many times; mostly None
+    cdef dict lost
     cdef int restore(self, bint wait) except -1
     cdef bint lacks(self) except -1
     cdef bint take(self, double seconds) except -1

@@ -5,8 +5,9 @@ Invariants:
 - What is released is handed to the first who waits, and never seen free in between: first come, first served.
 - A waiter that was woken owns what it was handed, even if its timeout came too (see waiting).
 - Everything works between tasks and between OS threads: each thread's scheduler parks its own task, and waking goes through its door.
-- A task that waits at a condition takes its lock again whatever cancels it. What ends the program gets out without the lock: that task's
-  releases then do nothing, so the error that it carries is not masked (``lost``).
+- A task that waits at a condition takes its lock again whatever cancels it. What ends the program
+  gets out without the lock: that task's releases then do nothing, so the error that it carries is
+  not masked (``lost``).
 - Releasing and setting run no Python code, so a finalizer may do it.
 - Who holds and who waits can be asked (``owner``, ``waiters``), for people who look for a fault; an answer may be old when it comes.
 - The methods are plain ones of C (``binding=False``), which the interpreter calls by its shortest way when they are the object's own type's: a
@@ -34,7 +35,10 @@ cdef inline int be_fair(Scheduler scheduler) except -1:
 
 
 cdef dict lose(dict lost, Fiber fiber, Py_ssize_t count):
-    """Note in `lost` (None: a new one) that `fiber` does not have the lock which it will release `count` times; returns it."""
+    """Note in `lost` (None:
+
+    a new one) that `fiber` does not have the lock which it will release `count` times; returns it.
+    """
     if lost is None:
         lost = {}
     for other in list(lost):
@@ -57,7 +61,10 @@ cdef bint forgive(dict lost, Fiber fiber):
 
 
 cdef bint ends_all(object error):
-    """Whether `error` ends the program or the stack (Ctrl-C, a deadlock): then nobody waits for a lock first."""
+    """Whether `error` ends the program or the stack (Ctrl-C, a deadlock):
+
+    then nobody waits for a lock first.
+    """
     return isinstance(error, DeadlockError) or not isinstance(error, (Exception, Cancelled))
 
 
@@ -85,7 +92,8 @@ cdef class Lock(Awaited):
         return 0
 
     cdef int restore(self, bint wait) except -1:
-        """Take the lock after a wait that gave it up, whatever cancels the task; without `wait`, only if it is free."""
+        """Take the lock after a wait that gave it up, whatever cancels the task; without `wait`,
+        only if it is free."""
         cdef Fiber me = get_scheduler().current
         if not wait and self.held:
             self.lost = lose(self.lost, me, 1)
@@ -103,7 +111,8 @@ cdef class Lock(Awaited):
         return 0
 
     cdef bint lacks(self) except -1:
-        """Whether the task that releases it has lost it while it waited at a condition, so that there is nothing to release."""
+        """Whether the task that releases it has lost it while it waited at a condition, so that
+        there is nothing to release."""
         cdef Fiber me = get_scheduler().current
         return self.lost is not None and not (self.held and self.holder is me) and forgive(self.lost, me)
 
@@ -180,7 +189,8 @@ cdef class RLock(Awaited):
         return 0
 
     cdef int restore(self, Py_ssize_t count, bint wait) except -1:
-        """Take the lock `count` times after a wait that gave it up, whatever cancels the task; without `wait`, only if it is free."""
+        """Take the lock `count` times after a wait that gave it up, whatever cancels the task;
+        without `wait`, only if it is free."""
         cdef Fiber me = get_scheduler().current
         if not wait and self.holder is not None:
             self.lost = lose(self.lost, me, count)
@@ -351,7 +361,8 @@ cdef class Event(Awaited):
         if seconds == 0:
             return False
         scheduler = get_scheduler()
-        return self.flag or scheduler.wait(self.line, seconds, self) == 1  # a thread's first scheduler takes a while to make
+        # a thread's first scheduler takes a while to make
+        return self.flag or scheduler.wait(self.line, seconds, self) == 1
 
     def _at_fork_reinit(self):
         self.line = WaitQueue()

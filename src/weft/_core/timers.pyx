@@ -32,7 +32,8 @@ cdef extern from "Python.h":
     double PyFloat_AS_DOUBLE(object value)
     object PyNumber_Index(object value)
 
-cdef double LONGEST = 9223372036.854775808  # seconds: 2 ** 63 nanoseconds, where the standard library's clock ends
+# seconds: 2 ** 63 nanoseconds, where the standard library's clock ends
+cdef double LONGEST = 9223372036.854775808
 cdef double TIMEOUT_MAX = _thread.TIMEOUT_MAX
 cdef str CLOCK_TYPE = "PyTime_t" if sys.version_info >= (3, 13) else "_PyTime_t"
 cdef str NEGATIVE = f"timeout value must be {'a non-negative number' if sys.version_info >= (3, 13) else 'positive'}"
@@ -94,7 +95,8 @@ cdef double in_range(double value) except? -3:
 
 
 cdef double exact(object value) except? -3:
-    """Seconds as the standard library's C code reads them (``_thread``, ``_queue``, ``time``, ``select``): its numbers, its errors."""
+    """Seconds as the standard library's C code reads them (``_thread``, ``_queue``, ``time``,
+    ``select``): its numbers, its errors."""
     cdef long long whole
     if isinstance(value, float):
         return in_range(PyFloat_AS_DOUBLE(value))
@@ -109,7 +111,10 @@ cdef double exact(object value) except? -3:
 
 
 cdef double number(object value, str name) except? -3:
-    """Seconds as weft's own functions read them: whatever becomes a float. NaN and what is no number are refused by name."""
+    """Seconds as weft's own functions read them:
+
+    whatever becomes a float. NaN and what is no number are refused by name.
+    """
     cdef double found
     if isinstance(value, float):
         found = PyFloat_AS_DOUBLE(value)
@@ -123,7 +128,10 @@ cdef double number(object value, str name) except? -3:
 
 
 cdef double seconds(object timeout) except? -2:
-    """The timeout of one of weft's own functions as C sees it: None and infinity are -1, without end, and what is negative is 0."""
+    """The timeout of one of weft's own functions as C sees it:
+
+    None and infinity are -1, without end, and what is negative is 0.
+    """
     cdef double value
     if timeout is None:
         return -1
@@ -149,14 +157,20 @@ cdef double acquiring(bint blocking, object timeout) except? -2:
 
 
 cdef double waiting(object timeout) except? -2:
-    """The timeout of ``threading``'s ``Event.wait`` and ``Condition.wait``: what is not above 0 (NaN, too) is 0."""
+    """The timeout of ``threading``'s ``Event.wait`` and ``Condition.wait``:
+
+    what is not above 0 (NaN, too) is 0.
+    """
     if timeout is None:
         return -1
     return exact(timeout) if timeout > 0 else 0
 
 
 cdef double lasting(object timeout) except? -2:
-    """The timeout of what ``threading`` waits for in a loop against a deadline: ``Semaphore.acquire``, ``Condition.wait_for``."""
+    """The timeout of what ``threading`` waits for in a loop against a deadline:
+
+    ``Semaphore.acquire``, ``Condition.wait_for``.
+    """
     if timeout is None:
         return -1
     0.0 + timeout  # the deadline: what cannot be added is refused
@@ -164,7 +178,10 @@ cdef double lasting(object timeout) except? -2:
 
 
 cdef double queueing(bint block, object timeout) except? -2:
-    """The arguments of ``queue.Queue.get``: -1 without end, 0 for not at all. ``in_range`` is asked only before a wait, as there."""
+    """The arguments of ``queue.Queue.get``:
+
+    -1 without end, 0 for not at all. ``in_range`` is asked only before a wait, as there.
+    """
     cdef double value
     if not block:
         return 0
@@ -177,7 +194,10 @@ cdef double queueing(bint block, object timeout) except? -2:
 
 
 cdef double queueing_exactly(bint block, object timeout) except? -2:
-    """The arguments of ``queue.SimpleQueue.get``, which is written in C: -1 without end, 0 for not at all."""
+    """The arguments of ``queue.SimpleQueue.get``, which is written in C:
+
+    -1 without end, 0 for not at all.
+    """
     cdef double value
     if not block:
         return 0
@@ -190,12 +210,16 @@ cdef double queueing_exactly(bint block, object timeout) except? -2:
 
 
 def exact_seconds(timeout) -> float:
-    """`timeout` as a float, read as the standard library's C code reads it; for twins written in Python."""
+    """`timeout` as a float, read as the standard library's C code reads it; for twins written in
+    Python."""
     return exact(timeout)
 
 
 def read_seconds(timeout):
-    """`timeout` as weft's own functions read it: a float that is not negative, or None, without end."""
+    """`timeout` as weft's own functions read it:
+
+    a float that is not negative, or None, without end.
+    """
     cdef double value = seconds(timeout)
     return None if value < 0 else value
 
