@@ -16,9 +16,11 @@ from weft._core.timers cimport monotonic, number
 from weft._core.errors import Cancelled
 
 
-cdef double limit_of(object given, str name) except? -1:
+cdef inline double limit_of(object given, str name) except? -1:
     """A deadline, or a time to spend, as C sees it: None is infinity."""
-    return INFINITY if given is None else number(given, name)
+    if given is None:
+        return INFINITY
+    return number(given, name)
 
 
 cdef class CancelScope(Scope):
@@ -62,17 +64,20 @@ cdef class CancelScope(Scope):
         A scope that an iterator has taken along (``take_scopes``) stays with it.
         """
         cdef Fiber fiber = self.fiber
-        cdef Fiber current = get_scheduler().current
-        cdef CancelScope inner
+        if fiber is None or fiber.scope is not self or fiber is not get_scheduler().current:
+            return self.leave_in_disorder(fiber)
+        fiber.scope = self.outer
+        fiber.update()
+        self.fiber = self.outer = None
+        return 0
+
+    cdef int leave_in_disorder(self, Fiber fiber) except -1:
+        """Raise what is wrong; out of the chain it goes if it is in one."""
+        cdef CancelScope inner = None
         if fiber is None:
-            raise RuntimeError("the cancel scope was left already" if self.entered else "the cancel scope has not been entered")
-        if fiber.scope is self and fiber is current:
-            fiber.scope = self.outer
-            fiber.update()
-            self.fiber = self.outer = None
-            return 0
+            state = "was left already" if self.entered else "has not been entered"
+            raise RuntimeError(f"the cancel scope {state}")
         if stands_in(fiber, self):
-            inner = None
             while inner is not self:  # those that were left open inside go, too
                 inner = <CancelScope>fiber.scope
                 fiber.scope = inner.outer

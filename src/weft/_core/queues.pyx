@@ -58,7 +58,7 @@ cdef class Store(Source):
     cdef object take(self, double seconds):
         if self.attempt():
             return self.claim()
-        if not self.may_wait(seconds):
+        if seconds != -1 and not self.may_wait(seconds):
             raise Empty
         if not self.await_item(seconds):
             raise Empty
@@ -72,8 +72,7 @@ cdef class Store(Source):
         if seconds == 0:
             in_vain(get_scheduler())
             return False
-        if seconds != -1:
-            in_range(seconds)
+        in_range(seconds)
         return True
 
     def get_nowait(self):
@@ -133,7 +132,7 @@ cdef class Queue(Store):
         cdef Waiter waiter
         if self.accept(item):
             return 1
-        if not self.may_wait(seconds):
+        if seconds != -1 and not self.may_wait(seconds):
             return 0
         scheduler = get_scheduler()
         if scheduler.switches == 0 and self.accept(item):  # it is new: see source
@@ -415,7 +414,7 @@ cdef class PriorityQueue(Queue):
         cdef bint stored = False
         if self.accept(item):
             return 1
-        if not self.may_wait(seconds):
+        if seconds != -1 and not self.may_wait(seconds):
             return 0
         scheduler = get_scheduler()
         if scheduler.switches == 0 and self.accept(item):  # it is new: see source

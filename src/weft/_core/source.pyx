@@ -62,10 +62,9 @@ cdef class Source:
     cdef bint await_item(self, double seconds) except -1:
         """Wait for an item, and put it into ``found``; False if `seconds` have passed before."""
         cdef Scheduler scheduler = get_scheduler()
-        cdef Waiter waiter
         if scheduler.switches == 0 and self.attempt():
             return True
-        waiter = Waiter.__new__(Waiter)
+        cdef Waiter waiter = Waiter.__new__(Waiter)
         self.takers.join(waiter)
         if not scheduler.park(waiter, seconds, self):
             return False
