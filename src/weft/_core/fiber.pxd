@@ -24,6 +24,7 @@ cdef class Fiber(Runnable):
     cdef object loop
     cdef void run(self) noexcept
     cdef int interrupt(self, object exception) except -1
+    cdef int deliver(self, Waiter waiter) except -1
     cdef bint interrupted(self) noexcept
     cdef void give_up(self) noexcept
     cdef void resume(self) noexcept

@@ -13,6 +13,9 @@ from libc.math cimport INFINITY
 from weft._core.runqueue cimport Runnable
 from weft._core.scope cimport Scope
 from weft._core.timers cimport monotonic
+from weft._core.waiting cimport Waiter
+
+from weft._core.errors import Cancelled
 
 
 cdef object countdown_hook = None
@@ -53,6 +56,15 @@ cdef class Fiber(Runnable):
             self.pending = exception
         self.give_up()
         return 0
+
+    cdef int deliver(self, Waiter waiter) except -1:
+        """Raise what the fiber is interrupted with; `waiter`, if there is one, gives up first."""
+        if waiter is not None:
+            waiter.leave()
+        exception, self.pending = self.pending, None
+        if exception is not None:
+            raise exception
+        raise Cancelled
 
     cdef bint interrupted(self) noexcept:
         """Whether it must not wait now: it is cancelled, or there is something to raise in it. Asked before each wait."""

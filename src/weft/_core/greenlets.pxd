@@ -1,7 +1,7 @@
 """greenlet's C interface with its real C types (gcc 14 and later refuse anything else). Each module that uses it calls PyGreenlet_Import() first."""
 
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 
 cdef extern from "greenlet/greenlet.h" nogil:
     ctypedef struct PyGreenlet:
@@ -23,7 +23,13 @@ cdef extern from "greenlet/greenlet.h":
     PyGreenlet *weft_new_greenlet "PyGreenlet_New"(PyObject *run, PyGreenlet *parent)
 
 
+cdef extern from "thread.h":
+    PyObject *weft_take_error() noexcept
+
+
 cdef extern from "Python.h":
+    PyObject *PyTuple_Pack(Py_ssize_t count, PyObject *item) noexcept
+    void PyErr_Clear() noexcept
     ctypedef PyObject *(*PyCFunction)(PyObject *, PyObject *)
     ctypedef struct PyMethodDef:
         const char *ml_name
@@ -63,3 +69,37 @@ cdef inline int checked(PyObject *outcome) except -1:
         return -1
     Py_XDECREF(outcome)
     return 0
+
+
+cdef inline PyObject *pass_on(PyGreenlet *target, PyObject *outcome) noexcept:
+    """Switch to `target` with `outcome`: a value, or NULL for the error that is set, which is raised there.
+
+    Returns what comes back when somebody switches here: a new reference, or NULL with an error set.
+    """
+    cdef PyObject *words
+    if outcome == NULL:
+        outcome = weft_take_error()
+        words = weft_throw(target, outcome)
+        Py_XDECREF(outcome)
+        return words
+    words = PyTuple_Pack(1, outcome)
+    Py_XDECREF(outcome)
+    if words == NULL:
+        return NULL
+    outcome = weft_switch_with(target, words, NULL)
+    Py_XDECREF(words)
+    return outcome
+
+
+cdef inline void drop(PyObject *outcome) noexcept:
+    """Let go of what a switch brought, a value or an error."""
+    if outcome == NULL:
+        PyErr_Clear()
+    else:
+        Py_DECREF(<object>outcome)
+
+
+cdef inline PyObject *finished() noexcept:
+    """What the body of a greenlet returns: None."""
+    Py_INCREF(None)
+    return <PyObject *>None

@@ -26,10 +26,6 @@ cdef class Scheduler(Watch):
     cdef unsigned long switches
     cdef unsigned long started
     cdef unsigned int spent
-    cdef int until_look
-    cdef int interval
-    cdef double looked
-    cdef long tick
     cdef PyGreenlet *newborn
     cdef Py_ssize_t references
     cdef bint leaving
@@ -45,15 +41,11 @@ cdef class Scheduler(Watch):
     cdef Waiter take_waiter(self, WaitQueue queue)
     cdef void keep_waiter(self, Waiter waiter) noexcept
     cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1
-    cdef int deliver(self, Fiber fiber, Waiter waiter) except -1
-    cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1
     cdef int leave(self, Fiber fiber, bint again) noexcept
     cdef PyObject *enter_from_outside(self, Fiber fiber, PyObject *outcome) noexcept
-    cdef PyObject *pass_on(self, PyObject *outcome) noexcept
     cdef PyGreenlet *home(self, Fiber fiber) noexcept
     cdef int choose(self, Fiber again) noexcept
     cdef void choose_anyhow(self) noexcept
-    cdef int look_between(self) noexcept
     cdef PyGreenlet *where(self, Fiber fiber) noexcept
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept

@@ -23,8 +23,7 @@ Invariants:
   what was meant for it goes to its parent, the launcher.
 - What enters the launcher, an idle worker or a parked fiber without a wake comes from a raw greenlet of the current fiber. A value is
   passed on to the current fiber. An exception in a parked fiber is raised there (``greenlet.throw``), and the current fiber runs later.
-- The poller is asked every so many switches (``interval``) and whenever the coarse clock has moved. The interval adapts, so that about
-  a millisecond lies between two looks. A fiber that only yields is queued after the look: who was due runs before it.
+- A fiber that only yields is queued after the look at the poller: who is due runs before it.
 
 Tried and dropped: a callback queue beside the run queue (nothing needed it), an eventfd as door (a signal cannot ring it), to prefetch the memory of
 the next four fibers and of their greenlets, frames and descriptors (an echo over 5,000 connections: 0.98 of the time; 100,000 woken: 1.00).
@@ -49,19 +48,19 @@ from weft._core.greenlets cimport (
     PyGreenlet_SetParent,
     PyGreenlet_Throw,
     checked,
+    drop,
+    finished,
     new_greenlet,
+    pass_on,
     weft_current_greenlet,
     weft_new_greenlet,
     weft_switch,
-    weft_switch_with,
-    weft_throw,
 )
+from weft._core.handlers cimport run_handlers
 from weft._core.hooks cimport main_type, set_loop
-from weft._core.timers cimport is_virtual, monotonic, real_monotonic
+from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 from weft._core.watch cimport Watch
-
-from weft._core.errors import Cancelled
 
 cdef extern from "thread.h":
     PyObject *weft_take_error() noexcept
@@ -76,20 +75,14 @@ cdef extern from "thread.h":
     PyObject *weft_lower(PyObject *(*run)(void *) noexcept, void *argument, size_t size) noexcept
 
 cdef extern from "Python.h":
-    PyObject *PyTuple_Pack(Py_ssize_t count, PyObject *item) noexcept
     void PyErr_Clear() noexcept
-    int PyErr_CheckSignals() except -1
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
     void PyObject_GC_UnTrack(PyObject *o)
     Py_ssize_t Py_REFCNT(object o)
 
 PyGreenlet_Import()
 
-cdef double PERIOD = 0.001  # seconds between two looks, as far as the interval can tell
-
 cdef enum:
-    MOST = 256  # switches between two looks at the poller, so that a run queue that never empties starves nobody
-    STEADY = 64  # the same in a seeded order or with a virtual clock, where real time decides nothing
     STEP = 8192  # bytes: every other worker begins so much further down, and two that alternate copy one stack instead of two
     IDLE = 1024  # workers kept for the next tasks when nobody can run, 16 KiB of address space and about 6 KB of memory each; and shells, 256 bytes each
     SLICE = 64  # of those too many, how many are ended between two looks at the poller
@@ -126,25 +119,11 @@ cdef object body_of(Scheduler scheduler, Body body):
     return made
 
 
-cdef PyObject *finished() noexcept:
-    """What a worker's body returns."""
-    Py_INCREF(None)
-    return <PyObject *>None
-
-
-cdef void drop(PyObject *outcome) noexcept:
-    """Let go of what a switch brought, a value or an error."""
-    if outcome == NULL:
-        PyErr_Clear()
-    else:
-        Py_DECREF(<object>outcome)
-
-
 cdef int attend(void *scheduler) except -1:
     """Called by the interpreter between two of its steps: if they are the main fiber's, it runs the signal handlers that it was told of."""
     cdef Scheduler own = <Scheduler>scheduler
     if own.current is own.main and own.main.signalled:
-        own.handle_signals(own.main, None)
+        run_handlers(own.errands, own.main, None)
     return 0
 
 
@@ -204,8 +183,8 @@ cdef class Scheduler(Watch):
             waiter.fiber = fiber  # before handlers run: they may hand it something
             waiter.ready = self.ready
         if fiber.interrupted():
-            return self.deliver(fiber, waiter)
-        if fiber.signalled and self.handle_signals(fiber, waiter):
+            return fiber.deliver(waiter)
+        if fiber.signalled and run_handlers(self.errands, fiber, waiter):
             return 1
         if waiter is not None and waiter.woken:
             return 1
@@ -232,12 +211,12 @@ cdef class Scheduler(Watch):
                 if waiter is not None:
                     waiter.leave()
                 return -1
-            if fiber.signalled and self.handle_signals(fiber, waiter):
+            if fiber.signalled and run_handlers(self.errands, fiber, waiter):
                 return 1
             if waiter is not None and waiter.woken:
                 return 1
             if fiber.cancelling or fiber.pending is not None:
-                return self.deliver(fiber, waiter)
+                return fiber.deliver(waiter)
             if (deadline < INFINITY and monotonic() >= deadline) or (waiter is not None and waiter.gone):
                 if waiter is not None:
                     waiter.leave()
@@ -250,31 +229,6 @@ cdef class Scheduler(Watch):
             if waiter is not None:
                 waiter.leave()
             raise
-
-    cdef int deliver(self, Fiber fiber, Waiter waiter) except -1:
-        """Raise what `fiber` is interrupted with."""
-        if waiter is not None:
-            waiter.leave()
-        exception, fiber.pending = fiber.pending, None
-        if exception is not None:
-            raise exception
-        raise Cancelled
-
-    cdef int handle_signals(self, Fiber fiber, Waiter waiter) except -1:
-        """Run Python's signal handlers, which may park; 1 if `waiter` was woken meanwhile."""
-        fiber.signalled = False
-        try:
-            PyErr_CheckSignals()
-            while self.errands:
-                self.errands.pop(0)()
-        except BaseException as error:
-            fiber.signalled = bool(self.errands)
-            if waiter is None or not waiter.woken:
-                if waiter is not None:
-                    waiter.leave()
-                raise
-            fiber.pending = error  # woken meanwhile: what it was handed comes first
-        return waiter is not None and waiter.woken
 
     cdef int wait(self, WaitQueue queue, double timeout, object reason) except -1:
         """Stand in `queue` until woken (1) or until `timeout` seconds have passed (0)."""
@@ -306,16 +260,16 @@ cdef class Scheduler(Watch):
         cdef Fiber fiber = self.current
         cdef int outcome
         if fiber.interrupted():
-            return self.deliver(fiber, None)
+            return fiber.deliver(None)
         fiber.state = READY
         outcome = self.leave(fiber, True)
         fiber.state = RUNNING
         if outcome < 0:
             return -1
         if fiber.interrupted():
-            return self.deliver(fiber, None)
+            return fiber.deliver(None)
         if fiber.signalled:
-            self.handle_signals(fiber, None)
+            run_handlers(self.errands, fiber, None)
         return 0
 
     cdef int give_way(self) except -1:
@@ -361,7 +315,7 @@ cdef class Scheduler(Watch):
         """Somebody switched to the parked `fiber` beside the scheduler. Returns what it goes on with."""
         cdef Fiber intruder
         while outcome != NULL and self.current is not fiber:  # the end of a raw greenlet: its value is not for `fiber`
-            outcome = self.pass_on(outcome)
+            outcome = pass_on(self.home(self.current), outcome)
         if self.current is fiber:
             return outcome
         intruder = self.current  # it threw an exception, and goes on when its turn comes
@@ -370,23 +324,6 @@ cdef class Scheduler(Watch):
         self.ready.remove(fiber)
         self.current = fiber
         return NULL
-
-    cdef PyObject *pass_on(self, PyObject *outcome) noexcept:
-        """Give `outcome`, a value or NULL for the error that is set, to the current fiber. Returns what comes back when somebody switches here."""
-        cdef PyGreenlet *target = self.home(self.current)
-        cdef PyObject *words
-        if outcome == NULL:
-            outcome = weft_take_error()
-            words = weft_throw(target, outcome)
-            Py_XDECREF(outcome)
-            return words
-        words = PyTuple_Pack(1, outcome)
-        Py_XDECREF(outcome)
-        if words == NULL:
-            return NULL
-        outcome = weft_switch_with(target, words, NULL)
-        Py_XDECREF(words)
-        return outcome
 
     cdef PyGreenlet *home(self, Fiber fiber) noexcept:
         """Where a fiber runs that has not parked, borrowed: a raw greenlet that it may be on is not known."""
@@ -425,22 +362,6 @@ cdef class Scheduler(Watch):
             weft_ticked(&self.tick)
         self.following = <Fiber>self.ready.pop()
         return 0
-
-    cdef int look_between(self) noexcept:
-        """Look at the poller and the timers without waiting, and decide after how many switches to look again. -1 with an error set."""
-        cdef double now, fit
-        if self.ready.seed or is_virtual():
-            if self.until_look > 0:
-                return 0
-            self.until_look = STEADY
-            return self.look(False)
-        now = real_monotonic()
-        if 0 < self.looked < now:
-            fit = (self.interval - self.until_look) * PERIOD / (now - self.looked)
-            self.interval = <int>max(1, min(fit, 2 * self.interval, MOST))
-        self.until_look = self.interval
-        self.looked = now
-        return self.look(False)
 
     cdef void choose_anyhow(self) noexcept:
         """``choose`` where no fiber runs that could take an error: the main fiber gets it."""
@@ -495,7 +416,7 @@ cdef class Scheduler(Watch):
             self.idle.append(<object><PyObject *>worker)
             outcome = self.switch()
             while self.starting is None and not self.ending:  # from outside
-                outcome = self.pass_on(outcome)
+                outcome = pass_on(self.home(self.current), outcome)
             drop(outcome)
             if self.ending:
                 Py_DECREF(<object><PyObject *>worker)
@@ -510,7 +431,7 @@ cdef class Scheduler(Watch):
         outcome = weft_switch(<PyGreenlet *><PyObject *>self.creator)
         while True:
             if self.starting is None and not self.leaving and not self.ending:  # from outside
-                outcome = self.pass_on(outcome)
+                outcome = pass_on(self.home(self.current), outcome)
                 continue
             drop(outcome)
             if self.ending:
@@ -564,7 +485,6 @@ cdef class Scheduler(Watch):
         self.on_main_thread = on_main_thread
         self.state = PyThreadState_Get()
         self.base = base
-        self.interval = 1
         self.main = self.current = main
         main.state = RUNNING
         self.adopt(main)

@@ -47,6 +47,7 @@ from weft._core.hooks import set_heir_setter, set_main_type
 cdef extern from "thread.h":
     PyObject *weft_take_error() noexcept
     bint weft_has_callbacks(PyObject *o) noexcept
+    PyObject *weft_function_name(PyObject *fn) noexcept
     bint weft_same_context(void *state, PyObject *snapshot)
     bint weft_context_fits(PyObject *first, PyObject *copy)
 
@@ -201,8 +202,13 @@ cdef class Task(Fiber):
 
     cdef void drop_function(self) noexcept:
         """Let go of the function and its arguments, but for the name, should anybody ask for it."""
+        cdef PyObject *name
         if self.fn is not None:
-            self.fn = name_of(self.fn) if self.label is None else None
+            name = NULL if self.label is not None else weft_function_name(<PyObject *>self.fn)
+            if name != NULL:
+                self.fn = <object>name
+            else:
+                self.fn = name_of(self.fn) if self.label is None else None
         self.args = self.kwargs = None
 
     cdef void drop_later(self) noexcept:

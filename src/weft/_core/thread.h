@@ -45,6 +45,12 @@ static inline PyObject *weft_take_error(void) {
 #endif
 }
 
+/* The name of a plain function, borrowed; NULL if `fn` is none, or its name is of a class of its own. */
+static inline PyObject *weft_function_name(PyObject *fn) {
+    PyObject *name = PyFunction_Check(fn) ? ((PyFunctionObject *)fn)->func_name : NULL;
+    return name != NULL && PyUnicode_CheckExact(name) ? name : NULL;
+}
+
 /* Whether somebody has a weak reference to `o` with a callback, which runs when `o` is dropped. */
 static inline int weft_has_callbacks(PyObject *o) {
     PyObject *link = *(PyObject **)((char *)o + Py_TYPE(o)->tp_weaklistoffset);

@@ -11,9 +11,14 @@ cdef class Watch:
     cdef readonly Fiber main
     cdef bint listens
     cdef bint on_main_thread
+    cdef int until_look
+    cdef int interval
+    cdef double looked
+    cdef long tick
     cdef double doubt
     cdef bint tidy(self) except -1
     cdef int look(self, bint block) noexcept
+    cdef int look_between(self) noexcept
     cdef int poll(self, bint block) except -1
     cdef double await_event(self) except -2
     cdef int jump(self, double when) except -1

@@ -7,6 +7,8 @@ Invariants:
 - A signal wakes the main fiber, which runs the handlers: nothing here does.
 - Nothing here runs foreign code: no fiber is current. Before 3.12 the collector is held off for it.
 - While nothing but another thread could wake somebody, the main thread asks again from time to time whether one is left.
+- Between waits, a look comes every so many switches (``interval``) and whenever the coarse clock has moved. The interval adapts, so
+  that about a millisecond lies between two looks: turns may be of any length.
 - With a virtual clock time jumps to the next deadline when nobody can run, after descriptors and threads had their say.
 """
 
@@ -29,6 +31,10 @@ cdef extern from "thread.h":
     int weft_hold_collector() noexcept
     void weft_free_collector(int held) noexcept
 
+cdef double PERIOD = 0.001  # seconds between two looks without waiting, as far as the interval can tell
+cdef enum:
+    MOST = 256  # switches between two looks, so that a run queue that never empties starves nobody
+    STEADY = 64  # the same in a seeded order or with a virtual clock, where real time decides nothing
 cdef double SOON = 0.05, LATE = 1  # seconds until a possible deadlock is looked at again, the first and the longest
 
 
@@ -39,6 +45,7 @@ cdef class Watch:
         self.ready = RunQueue()
         self.timers = TimerHeap()
         self.poller = make_poller()
+        self.interval = 1
         self.doubt = SOON
 
     cdef bint tidy(self) except -1:
@@ -53,6 +60,22 @@ cdef class Watch:
             kind = type(error)
             PyErr_SetObject(<PyObject *>kind, <PyObject *>error)
             return -1
+
+    cdef int look_between(self) noexcept:
+        """Look at the poller and the timers without waiting, and decide after how many switches to look again. -1 with an error set."""
+        cdef double now, fit
+        if self.ready.seed or is_virtual():
+            if self.until_look > 0:
+                return 0
+            self.until_look = STEADY
+            return self.look(False)
+        now = real_monotonic()
+        if 0 < self.looked < now:
+            fit = (self.interval - self.until_look) * PERIOD / (now - self.looked)
+            self.interval = <int>max(1, min(fit, 2 * self.interval, MOST))
+        self.until_look = self.interval
+        self.looked = now
+        return self.look(False)
 
     cdef int poll(self, bint block) except -1:
         """Fire the timers that are due and ask the poller; with `block`, wait until something can happen."""
