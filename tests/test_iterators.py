@@ -222,6 +222,26 @@ def test_it_has_a_copy_of_the_context() -> None:
     assert variable.get() == 5
 
 
+SCOPED = """
+import greenlet, sys, weft
+ended = []
+
+@weft.iterator
+def numbers():
+    try:
+        with weft.move_on_after(60):
+            weft.emit(1)
+            weft.emit(2)
+    finally:
+        ended.append(True)
+
+def begun():
+    items = numbers()
+    next(items)
+    return items
+"""
+
+
 def test_dropped_by_another_thread_it_harms_nobody(run_python: Callable[..., Any]) -> None:
     done = run_python(
         """
@@ -242,6 +262,54 @@ print("alive")
     )
     assert (done.stdout, done.stderr) == ("cleaned True\nalive\n", "")
     assert threading.active_count() >= 1
+
+
+def test_a_task_that_returns_an_iterator_in_a_scope_does_not_keep_it(run_python: Callable[..., Any]) -> None:
+    done = run_python(SCOPED + """
+print(weft.spawn(begun).result().__class__.__name__, *ended)
+""")
+    assert (done.stdout, done.stderr) == ("Emitter True\n", "")
+
+
+@pytest.mark.parametrize("patch", [False, True])
+@pytest.mark.parametrize("where", ["a task", "a thread"])
+def test_dropped_elsewhere_it_leaves_its_scopes_in_order(run_python: Callable[..., Any], where: str, patch: bool) -> None:
+    done = run_python(("from weft import monkey; monkey.patch_all()\n" if patch else "") + SCOPED + """
+from weft import native
+holder = []
+if sys.argv[1] == "a task":
+    weft.spawn(lambda: holder.append(begun())).result()
+    holder.clear()
+else:
+    holder.append(begun())
+    lock = native.allocate_lock()
+    lock.acquire()
+    native.start_new_thread(lambda: (holder.clear(), lock.release()), ())
+    lock.acquire()
+    greenlet.getcurrent()  # greenlet ends what was dropped elsewhere
+print("alive", *ended)
+""", where)
+    assert (done.stdout, done.stderr) == ("alive True\n", "")
+
+
+def test_a_scope_that_an_iterator_is_suspended_in_can_be_cancelled() -> None:
+    scopes: list[weft.CancelScope] = []
+
+    @weft.iterator
+    def numbers() -> None:
+        with weft.CancelScope() as scope:
+            scopes.append(scope)
+            weft.emit(1)
+            weft.sleep(60)
+        weft.emit(scope.cancelled_caught)
+
+    items = numbers()
+    assert next(items) == 1
+    assert "active" in repr(scopes[0])
+    with pytest.raises(RuntimeError, match="reverse order"):
+        scopes[0].__exit__(None, None, None)
+    scopes[0].cancel()
+    assert next(items) is True
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ Rules:
 - It has a copy of the context (``contextvars``) of whoever made it.
 """
 
-import _thread
 import functools
 from collections.abc import Callable
 from contextvars import copy_context
@@ -17,12 +16,12 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from greenlet import getcurrent, greenlet
 
 from weft._core.cancellation import put_scopes, take_scopes
+from weft.native import get_ident
 
 __all__ = ["Emitter", "emit", "iterator"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-get_thread = _thread.get_ident
 
 
 class Stack(greenlet):
@@ -39,7 +38,7 @@ class Emitter(Generic[T]):
         self._stack: Stack | None = Stack(start)
         self._stack.gr_context = copy_context()
         self._running = False
-        self._thread = get_thread()
+        self._thread = get_ident()
 
     def _switch(self, method: str, *words: Any) -> T:
         """Go on with the function, until it emits or ends."""
@@ -105,7 +104,8 @@ class Emitter(Generic[T]):
         self.close()
 
     def __del__(self) -> None:
-        if self._stack is not None and not self._running and self._thread == get_thread():  # else greenlet ends it on its own thread
+        # on another OS thread than its own, greenlet ends the stack later, by GreenletExit
+        if self._stack is not None and not self._running and self._thread == get_ident():
             self.close()
 
 
@@ -146,9 +146,11 @@ def emit(item: Any) -> Any:
     del stack  # a suspended frame that held its own stack would keep it for ever
     assert asker is not None
     scopes = take_scopes(base)
-    told = asker.switch((False, item))
-    del asker
-    settle(scopes)
+    try:
+        told = asker.switch((False, item))
+    finally:  # GreenletExit, too, leaves the scopes in order
+        del asker
+        settle(scopes)
     if isinstance(told, Thrown):
         try:
             raise told.error

@@ -37,6 +37,7 @@ cdef class CancelScope(Scope):
     cdef double seconds
     cdef readonly bint cancelled_caught  # the block was ended by this scope
     cdef bint entered  # it was entered once
+    cdef bint taken  # an iterator that is suspended in it has taken it along: it has no task now
 
     def __cinit__(self):
         self.limit = self.seconds = INFINITY
@@ -74,10 +75,10 @@ cdef class CancelScope(Scope):
     cdef int leave_in_disorder(self, Fiber fiber) except -1:
         """Raise what is wrong; out of the chain it goes if it is in one."""
         cdef CancelScope inner = None
-        if fiber is None:
+        if fiber is None and not self.taken:
             state = "was left already" if self.entered else "has not been entered"
             raise RuntimeError(f"the cancel scope {state}")
-        if stands_in(fiber, self):
+        if fiber is not None and stands_in(fiber, self):
             while inner is not self:  # those that were left open inside go, too
                 inner = <CancelScope>fiber.scope
                 fiber.scope = inner.outer
@@ -155,7 +156,9 @@ cdef class CancelScope(Scope):
 
     def __repr__(self):
         left = "" if self.limit == INFINITY else f", {self.limit - monotonic():.3g} s left"
-        state = "cancelled" if self.cancelled else "left" if self.entered and self.fiber is None else "active" if self.entered else "new"
+        left_for_good = self.entered and self.fiber is None and not self.taken
+        state = "left" if left_for_good else "active" if self.entered else "new"
+        state = "cancelled" if self.cancelled else state
         return f"<weft.{type(self).__name__} {state}{left}{', shielded' if self.shielded else ''}>"
 
 
@@ -204,10 +207,19 @@ cdef class Taken:
     cdef CancelScope last  # the outermost of them
 
 
+cdef void set_fiber(Scope scope, Scope base, Fiber fiber) noexcept:
+    """Let the scopes from `scope` out to `base` be in `fiber`, or in none: taken."""
+    while scope is not base:
+        (<CancelScope>scope).fiber = fiber
+        (<CancelScope>scope).taken = fiber is None
+        scope = scope.outer
+
+
 def take_scopes(Scope base):
     """Take the scopes that were entered inside `base` off the current task: they stay with the code that is about to be left in the middle.
 
-    Returns them, for ``put_scopes``; None if there are none.
+    Returns them, for ``put_scopes``; None if there are none. A scope that is taken does not keep the
+    task: the task may keep the suspended code, and no collector sees a cycle through its stack.
     """
     cdef Fiber fiber = get_scheduler().current
     cdef Taken taken
@@ -216,6 +228,7 @@ def take_scopes(Scope base):
         return None
     taken = Taken()
     taken.inner = taken.last = <CancelScope>fiber.scope
+    set_fiber(taken.inner, base, None)
     while taken.last.outer is not base:
         taken.last = <CancelScope>taken.last.outer
     taken.last.outer = None
@@ -229,12 +242,8 @@ def put_scopes(Taken taken):
     is. Returns the scope that is now below."""
     cdef Fiber fiber = get_scheduler().current
     cdef Scope below = fiber.scope
-    cdef Scope scope
     if taken is not None and taken.inner is not None:
-        scope = taken.inner
-        while scope is not None:
-            (<CancelScope>scope).fiber = fiber
-            scope = scope.outer
+        set_fiber(taken.inner, None, fiber)
         taken.last.outer = below
         fiber.scope = taken.inner
         taken.inner = taken.last = None
