@@ -43,15 +43,22 @@ if _typing.TYPE_CHECKING:
     from weft.pipelines import Pipeline, batch, sink, stage
     from weft.pools import Pool
 else:
+    # One lock a module, of the task: the interpreter's import lock is the OS thread's, so it lets a
+    # second task of the thread see a module that the first has imported by half.
+    _imports = {}
 
-    def __getattr__(name):
+    def _import(module):
         from importlib import import_module
 
+        with _imports.setdefault(module, RLock()):
+            return import_module(module)
+
+    def __getattr__(name):
         if name == "select":
-            return import_module("weft.select")  # the twin of the standard module; it can be called, too
+            return _import("weft.select")  # the twin of the standard module; it can be called, too
         for module, names in _LATER.items():
             if name in names:
-                found = globals()[name] = getattr(import_module(module), name)
+                found = globals()[name] = getattr(_import(module), name)
                 return found
         raise AttributeError(f"module 'weft' has no attribute {name!r}")
 
