@@ -4,10 +4,12 @@ import errno
 import gc
 import os
 import resource
+import select
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -374,3 +376,53 @@ def test_a_poller_that_is_made_anew_leaves_no_descriptor_behind(run_python: Run)
     print(len(descriptors()) - before)
     """
     assert run_python(source, WEFT_POLLER="epoll").stdout == "0\n"
+
+
+class Odd:
+    def __init__(self, number: object) -> None:
+        self.number = number
+
+    def fileno(self) -> object:
+        return self.number
+
+
+NUMBERS = [1.5, "1", None, 10**30, -1]
+
+
+@pytest.mark.parametrize("given", [*NUMBERS, *map(Odd, NUMBERS), Odd(True)])
+def test_a_descriptor_is_read_as_the_standard_library_reads_it(given: Any) -> None:
+    def outcome(call: Callable[[], object]) -> object:
+        try:
+            call()
+        except Exception as error:
+            return type(error), str(error)
+        return None
+
+    theirs = outcome(lambda: select.poll().register(given))
+    assert outcome(lambda: select.select([], [given], [], 0)) == theirs
+    assert outcome(lambda: weft.wait_writable(given, 5)) == theirs
+    assert outcome(lambda: weft.select(weft.writable(given), timeout=5)) == theirs
+    assert outcome(lambda: weft.select.select([], [given], [], 5)) == theirs  # type: ignore[attr-defined]
+    assert outcome(lambda: weft.select.poll().register(given)) == theirs  # type: ignore[attr-defined]
+
+
+def test_a_signal_makes_nothing_ready(run_python: Callable[..., Any]) -> None:
+    done = run_python(
+        """
+import os, signal, time, weft
+r, w = os.pipe()
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.00005, 0.00005)
+end = time.monotonic() + 1
+ready = 0
+while time.monotonic() < end:
+    try:
+        weft.select(weft.readable(r), timeout=0)
+        ready += 1
+    except TimeoutError:
+        pass
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("ready", ready)
+"""
+    )
+    assert done.stdout == "ready 0\n"

@@ -19,6 +19,9 @@ cdef extern from "<fcntl.h>" nogil:
     int fcntl(int number, int command)
     enum: F_GETFD
 
+cdef extern from "Python.h":
+    int PyObject_AsFileDescriptor(object descriptor) except -1
+
 cdef int LAST = 2147483647  # no number is larger
 
 
@@ -137,10 +140,14 @@ cdef int wait_otherwise(
     return 1
 
 
-cdef int number_of(object descriptor) except? -1:
-    if isinstance(descriptor, int):
-        return descriptor
-    return descriptor.fileno()
+cdef int number_of(object descriptor) except -1:
+    """Return the number of `descriptor`, with the errors of the standard library."""
+    return PyObject_AsFileDescriptor(descriptor)
+
+
+def descriptor_number(descriptor) -> int:
+    """Return the number of `descriptor` as the standard library reads it; for twins in Python."""
+    return number_of(descriptor)
 
 
 cdef int wait_for(object descriptor, int direction, object timeout) except -1:
