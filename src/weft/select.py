@@ -7,6 +7,8 @@ itself be waited for: one wait, however many descriptors.
 The module can be called, too: ``weft.select(channel, queue, ...)`` waits for the first of several things (see ``weft._core.choice``).
 """
 
+import math as _math
+import operator as _operator
 import select as _standard
 import sys as _sys
 import time as _time
@@ -20,7 +22,9 @@ from weft._core.choice import select as _choose
 from weft._core.current import give_way as _give_way
 from weft._core.current import sleep as _sleep
 from weft._core.descriptors import closing as _closing
+from weft._core.descriptors import descriptor_number as _number
 from weft._core.descriptors import wait_readable as _wait_readable
+from weft._core.timers import exact_seconds as _exact_seconds
 from weft.builtin import stands_for as _stands_for
 
 _clock = _time.monotonic
@@ -69,8 +73,31 @@ class _Watch:
             self.epoll.close()
 
 
-def _number(item: Any) -> int:
-    return item if isinstance(item, int) else item.fileno()
+def _seconds(timeout: Any, kind: str) -> float:
+    """Return `timeout`, seconds, as the standard module reads it; `kind`: what it asks for."""
+    try:
+        return _exact_seconds(timeout)
+    except TypeError:
+        raise TypeError(f"timeout must be {kind} or None") from None
+
+
+def _poll_seconds(timeout: Any, unit: int) -> float | None:
+    """Return the seconds of a poller's `timeout`, so many of them a second; None: without end."""
+    if timeout is None:
+        return None
+    if unit == 1 or isinstance(timeout, float):
+        seconds = _seconds(timeout / unit if unit != 1 else timeout, "an integer")
+    else:
+        try:
+            whole = _operator.index(timeout)
+        except TypeError:
+            raise TypeError("timeout must be an integer or None") from None
+        _exact_seconds(whole // unit)
+        seconds = whole / unit
+    milliseconds = _math.copysign(_math.ceil(abs(seconds) * 1000), seconds)
+    if not -_LONGEST - 1 <= milliseconds <= _LONGEST:
+        raise OverflowError("timeout is too large")
+    return None if seconds < 0 else seconds
 
 
 def _deadline(timeout: float | None) -> float | None:
@@ -84,14 +111,15 @@ def _left(deadline: float | None) -> float | None:
 @_stands_for(_standard)  # type: ignore[no-redef]
 def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /) -> tuple[list[Any], list[Any], list[Any]]:
     """As ``select.select``; the task is parked while nothing is ready."""
-    if timeout is not None and timeout < 0:
+    seconds = None if timeout is None else _seconds(timeout, "a float")
+    if seconds is not None and seconds < 0:
         raise ValueError("timeout must be non-negative")
     rlist, wlist, xlist = (items if isinstance(items, list | tuple) else list(items) for items in (rlist, wlist, xlist))
     ready = _native.select(rlist, wlist, xlist, 0)
-    if any(ready) or timeout == 0:
+    if any(ready) or seconds == 0:
         _give_way()
         return ready
-    deadline = _deadline(timeout)
+    deadline = _deadline(seconds)
     interests = [(_number(item), _READ) for item in rlist]
     interests += [(_number(item), _WRITE) for item in wlist]
     interests += [(_number(item), _standard.POLLPRI) for item in xlist]
@@ -133,15 +161,11 @@ class _Poll:
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """Wait for events, at most `timeout` milliseconds (None or negative: as long as it takes)."""
-        seconds = None
-        if timeout is not None and timeout >= 0:
-            if timeout > _LONGEST:
-                raise OverflowError("timeout is too large")
-            seconds = timeout / 1000
+        seconds = _poll_seconds(timeout, 1000)
         if self._polling:
             raise RuntimeError("concurrent poll() invocation")
         ready: list[tuple[int, int]] = self._real.poll(0)
-        if ready or timeout == 0:
+        if ready or seconds == 0:
             _give_way()
             return ready
         deadline = _deadline(seconds)
@@ -208,11 +232,12 @@ if _native.epoll is not None:
 
         def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
             """Wait for events, at most `timeout` seconds (None or negative: as long as it takes)."""
+            seconds = _poll_seconds(timeout, 1)
             ready: list[tuple[int, int]] = self._real.poll(0, maxevents)
-            if ready or timeout == 0:
+            if ready or seconds == 0:
                 _give_way()
                 return ready
-            deadline = _deadline(None if timeout is None or timeout < 0 else timeout)
+            deadline = _deadline(seconds)
             while not ready:
                 try:
                     _wait_readable(self._real.fileno(), _left(deadline))

@@ -6,6 +6,8 @@ as the standard library reads them in twins, and all alike in weft's own functio
 import math
 import os
 import queue
+import select
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from typing import Any
 import pytest
 
 import weft
+from weft import select as weft_select
 from weft import time as weft_time
 from weft._core.timers import exact_seconds, read_seconds
 
@@ -140,6 +143,37 @@ def test_a_twin_reads_a_timeout_as_the_standard_library_does(name: str) -> None:
             continue
         ours, theirs = outcome(lambda: CALLS[name](OURS, value)), outcome(lambda: CALLS[name](STANDARD, value))
         assert ours == theirs, value
+
+
+POLLS: dict[str, Call] = {
+    "select": lambda of, v: of.select([], [], [], v),
+    "poll": lambda of, v: of.poll().poll(v),
+    "epoll": lambda of, v: of.epoll().poll(v),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in POLLS if hasattr(select, name)])
+def test_a_poller_reads_a_timeout_as_the_standard_library_does(name: str) -> None:
+    more = [2**31, 2**31 - 0.5, -(2**31) - 2, 10**10, -(10**12), 10**13, 1e13, 2**63, -(2**70)]
+    for value in [*VALUES, *more]:
+        theirs: Any = outcome(lambda: with_alarm(lambda: POLLS[name](select, value)))
+        ours = outcome(lambda: with_alarm(lambda: POLLS[name](weft_select, value)))
+        assert ours == theirs, value
+
+
+def with_alarm(call: Callable[[], object]) -> object:
+    """Call `call`, and end what it waits for after a moment: then it takes as long as it takes."""
+
+    def ring(*_: object) -> None:
+        raise RuntimeError("it waits")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        return call()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 OWN: dict[str, Call] = {
