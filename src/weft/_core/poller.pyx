@@ -22,7 +22,7 @@ Tried and dropped: the standard library's selectors as the fallback. They run Py
 somebody's park; a handler that waits then polls a second time ("concurrent poll() invocation").
 """
 
-from libc.errno cimport EBADF
+from libc.errno cimport EBADF, EINTR, errno
 from weft._core.waiting cimport WaitQueue
 
 import os
@@ -287,6 +287,15 @@ cdef class Poller:
         raise NotImplementedError
 
 
+cdef bint look_at(pollfd *look) noexcept:
+    """Ask poll(2) without a wait. A signal that cuts even that short says nothing: ask again."""
+    cdef int count
+    while True:
+        count = poll(look, 1, 0)
+        if count >= 0 or errno != EINTR:
+            return count > 0
+
+
 cdef bint is_ready(int number, short events) except -1:
     """Whether one of `events` holds for descriptor `number` now, an error or an end.
 
@@ -295,7 +304,7 @@ cdef bint is_ready(int number, short events) except -1:
     cdef pollfd look
     look.fd = number
     look.events = events
-    if poll(&look, 1, 0) <= 0:
+    if not look_at(&look):
         return False
     if look.revents & POLLNVAL:
         raise OSError(EBADF, os.strerror(EBADF))
@@ -312,7 +321,7 @@ cdef bint failed(int number) noexcept:
     cdef pollfd look
     look.fd = number
     look.events = 0
-    return poll(&look, 1, 0) > 0 and look.revents & POLLERR
+    return look_at(&look) and look.revents & POLLERR
 
 
 cdef Poller make_poller():
