@@ -306,3 +306,72 @@ for name, way in ways.items():
 print("ended")
 """)
     assert done.stdout == "ended\n"
+
+
+WAITS = {
+    "sleep": ("weft.sleep(0.2)", "None"),
+    "wait_readable": ("weft.wait_readable(r) or os.read(r, 1)", "b'x'"),
+    "wait_readable with a timeout": ("weft.wait_readable(r, 10) or os.read(r, 1)", "b'x'"),
+    "wait_readable that times out": ("weft.wait_readable(empty, 0.2)", "TimeoutError()"),
+    "recv": ("sock.recv(1)", "b'x'"),
+    "recv with a timeout": ("sock.settimeout(10) or sock.recv(1)", "b'x'"),
+    "select": ("weft.select(weft.readable(r))[1] or os.read(r, 1)", "b'x'"),
+    "select's alarm": ("type(weft.select(weft.readable(empty), weft.after(0.2))[0])", "after"),
+    "select that times out": ("weft.select(weft.readable(empty), timeout=0.2)", "TimeoutError()"),
+    "an event": ("event.wait(10)", "True"),
+    "an event that times out": ("weft.Event().wait(0.2)", "False"),
+    "a queue": ("items.get(timeout=10)", "b'x'"),
+    "a call on a thread": ("weft.offload(native.sleep, 0.2)", "None RuntimeError()"),
+}
+
+
+@pytest.mark.parametrize("poller", ["", "poll"])
+@pytest.mark.parametrize("kind", WAITS)
+def test_a_wait_goes_on_in_the_child_that_a_handler_forked(
+    run_python: Run, kind: str, poller: str
+) -> None:
+    call, outcome = WAITS[kind]
+    done = run_python(
+        r"""
+import os, signal, socket, sys, warnings, weft, weft.socket
+from weft import native
+warnings.simplefilter("ignore")
+r, w = os.pipe()
+empty, _ = os.pipe()
+os.set_blocking(r, False)  # a wake that comes too early is an error
+ours, theirs = socket.socketpair()
+sock = weft.socket.socket(fileno=ours.detach())
+event, items = weft.Event(), weft.SimpleQueue()
+children = []
+
+def give():
+    os.write(w, b"xx")
+    theirs.send(b"xx")
+    event.set()
+    items.put(b"x")
+
+def fork(*_):
+    children.append(os.fork())
+    if children[0] == 0:
+        signal.alarm(10)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    weft.spawn_later(0.1, give)
+
+signal.signal(signal.SIGALRM, fork)
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+try:
+    outcome = eval(sys.argv[1])
+except Exception as error:
+    outcome = type(error)
+name = outcome
+if isinstance(outcome, type):
+    name = outcome.__name__ + "()" * issubclass(outcome, Exception)
+os.write(1, f"{name} {weft.spawn(abs, -1).result(5)}\n".encode())  # in one piece
+if children[0]:
+    assert os.waitpid(children[0], 0)[1] == 0
+""",
+        call,
+        WEFT_POLLER=poller or None,
+    )
+    lines = [f"{word} 1" for word in outcome.split()]
+    assert sorted(done.stdout.splitlines()) == sorted(lines * (2 // len(lines)))

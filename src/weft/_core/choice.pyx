@@ -11,7 +11,7 @@ Rules:
 
 from weft._core.channel cimport Channel
 from weft._core.descriptors cimport number_of
-from weft._core.poller cimport CHANGED, READ, READY, WRITE, Descriptor, is_ready
+from weft._core.poller cimport CHANGED, READ, READY, WRITE, Descriptor, Poller, is_ready
 from weft._core.scheduler cimport Scheduler, in_vain
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
@@ -56,6 +56,10 @@ cdef class Case:
         """The wait is over."""
         self.waiter.leave()
         return 0
+
+    cdef bint cut_short(self, Scheduler scheduler):
+        """Whether a fork woke it, not what it waits for: this is the child."""
+        return False
 
     cdef object outcome(self):
         """What came of a wake."""
@@ -129,7 +133,8 @@ cdef class DescriptorCase(Case):
     cdef int number
     cdef int direction
     cdef Descriptor descriptor
-    cdef bint waits
+    cdef Poller poller  # the one that counts the wait
+    cdef bint waits  # it is counted there
 
     cdef bint attempt(self) except -1:
         return is_ready(self.number, POLLIN if self.direction == READ else POLLOUT)
@@ -146,15 +151,20 @@ cdef class DescriptorCase(Case):
         if armed == READY:
             self.waiter.wake()
             return 0
-        scheduler.poller.waiting += 1
+        self.poller = scheduler.poller
+        self.poller.waiting += 1
         self.waits = True
         (self.descriptor.readers if self.direction == READ else self.descriptor.writers).join(self.waiter)
         return 0
 
     cdef int leave(self, Scheduler scheduler) except -1:
         if self.waits:
-            scheduler.poller.waiting -= 1
+            self.poller.waiting -= 1
+            self.waits = False
         return Case.leave(self, scheduler)
+
+    cdef bint cut_short(self, Scheduler scheduler):
+        return self.poller is not None and self.poller is not scheduler.poller
 
     cdef object outcome(self):
         if self.descriptor.closed:
@@ -168,6 +178,9 @@ cdef class Alarm(Timer):
 
     cdef void fire(self) noexcept:
         self.waiter.wake()
+
+    cdef bint concerns(self, Timer fiber) noexcept:
+        return self.waiter.master is not None and self.waiter.master.fiber is fiber
 
 
 cdef class AlarmCase(Case):
@@ -285,8 +298,8 @@ def select(*cases, timeout=None):
     """
     cdef double limit = seconds(timeout)
     cdef Scheduler scheduler = get_scheduler()
-    cdef Waiter master = Waiter.__new__(Waiter)
-    cdef Case case
+    cdef double end = monotonic() + limit if limit > 0 else 0
+    cdef Case case, found
     cdef list asked = []
     for given in cases:
         case = case_of(given)
@@ -294,29 +307,54 @@ def select(*cases, timeout=None):
         asked.append(case)
     if not asked and limit < 0:
         raise ValueError("select was given no case and no timeout; it would wait for ever")
-    if limit != 0:
-        for case in asked:
-            case.waiter = Waiter.__new__(Waiter)
-            case.waiter.master = master
-            case.prepare(scheduler)
-    case = try_all(asked)
-    if case is not None:
-        return case.given, case.claim()
     if limit == 0:
+        found = try_all(asked)
+        if found is not None:
+            return found.given, found.claim()
         in_vain(scheduler)
         raise TimeoutError("none of the cases can happen now")
+    while True:
+        prepare_all(asked, scheduler)
+        found = try_all(asked)
+        if found is not None:
+            return found.given, found.claim()
+        found = wait_for_one(asked, scheduler, limit)
+        if found is None:
+            raise TimeoutError(f"none of the cases happened within {timeout} seconds")
+        if not found.cut_short(scheduler):
+            return found.given, found.outcome()
+        if limit > 0:
+            limit = max(end - monotonic(), 0)
+
+
+cdef int prepare_all(list asked, Scheduler scheduler) except -1:
+    """Give each case a waiter, all of one master."""
+    cdef Waiter master = Waiter.__new__(Waiter)
+    cdef Case case
+    master.fiber = scheduler.current
+    for case in asked:
+        case.waiter = Waiter.__new__(Waiter)
+        case.waiter.master = master
+        case.prepare(scheduler)
+    return 0
+
+
+cdef Case wait_for_one(list asked, Scheduler scheduler, double limit):
+    """Stand in line for each of the cases until one is woken, and return it; None after `limit`."""
+    cdef Case case
+    cdef Waiter master = (<Case>asked[0]).waiter.master if asked else Waiter.__new__(Waiter)
     try:
         for case in asked:
             case.join(scheduler)
         if not scheduler.park(master, limit, "select"):
-            raise TimeoutError(f"none of the cases happened within {timeout} seconds")
+            return None
     finally:
         for case in asked:
             case.leave(scheduler)
     for case in asked:
         if case.waiter is master.value:
             master.value = None
-            return case.given, case.outcome()
+            return case
     raise AssertionError("woken by nobody")
 
 

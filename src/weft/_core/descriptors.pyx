@@ -9,10 +9,10 @@ Invariants:
   them anew at its next poll.
 """
 
-from weft._core.poller cimport ARMED, CHANGED, READ, UNASKED, UNTIMED, WRITE, Descriptor
+from weft._core.poller cimport ARMED, CHANGED, READ, UNASKED, UNTIMED, WRITE, Descriptor, Poller
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport all_schedulers, get_scheduler
-from weft._core.timers cimport seconds
+from weft._core.timers cimport monotonic, seconds
 from weft._core.waiting cimport WaitQueue
 
 cdef extern from "<fcntl.h>" nogil:
@@ -115,12 +115,13 @@ cdef int wait_descriptor(
 
     Raises OSError(EBADF) once it is closed. `trusting`: a socket of weft's waits by its own record, which the poller verifies later.
     """
+    cdef void *poller = <void *>scheduler.poller  # a fork replaces it, and keeps the old one
     cdef int woken = scheduler.poller.arm(descriptor, direction, trusting)
     if woken != ARMED:
         return wait_otherwise(scheduler, descriptor, direction, timeout, woken)
-    scheduler.poller.waiting += 1
+    (<Poller>poller).waiting += 1
     woken = wait_quietly(scheduler, descriptor.readers if direction == READ else descriptor.writers, timeout, descriptor)
-    scheduler.poller.waiting -= 1
+    (<Poller>poller).waiting -= 1
     if woken >= 0 and descriptor.closed:
         descriptor.refuse()
     return woken
@@ -153,10 +154,17 @@ def descriptor_number(descriptor) -> int:
 cdef int wait_for(object descriptor, int direction, object timeout) except -1:
     cdef Scheduler scheduler = get_scheduler()
     cdef double limit = seconds(timeout)
-    cdef Descriptor known = scheduler.poller.find(number_of(descriptor))
-    if not wait_descriptor(scheduler, known, direction, limit, False):
-        raise TimeoutError(f"descriptor {known.number} was not ready within {timeout} seconds")
-    return 0
+    cdef int number = number_of(descriptor)
+    cdef void *poller = <void *>scheduler.poller
+    cdef double deadline = 0 if limit < 0 else monotonic() + limit
+    while True:
+        if not wait_descriptor(scheduler, scheduler.poller.find(number), direction, limit, False):
+            raise TimeoutError(f"descriptor {number} was not ready within {timeout} seconds")
+        if poller == <void *>scheduler.poller:
+            return 0
+        poller = <void *>scheduler.poller  # a fork's child: the fork woke the wait
+        if limit >= 0:
+            limit = max(deadline - monotonic(), 0)
 
 
 def wait_readable(descriptor, timeout=None) -> None:

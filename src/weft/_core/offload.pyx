@@ -10,7 +10,8 @@ Invariants:
 - A task that is cancelled, or whose timeout comes, leaves its job to run to its end; its result is
   dropped.
 - Idle threads are told to the scheduler: they can wake nobody, so a deadlock is still seen.
-- In a forked child the pool is empty. A job that forks ends the child when it returns there.
+- In a forked child the pool is empty. A job that forks ends the child when it returns there. A task
+  that waits for a job when a handler forks gets RuntimeError in the child: the job is the parent's.
 - A deaf pool's threads block every signal: one that the program blocks and waits for does not end
   up in a thread that it does not know.
 - There is no lock. This module is compiled, so between two of its statements neither another thread
@@ -31,6 +32,7 @@ from weft._core.deadlock import count_idle_threads
 __all__ = ["ThreadPool", "offload"]
 
 cdef object start_thread = _thread.start_new_thread
+cdef object get_ident = _thread.get_ident
 cdef object allocate_lock = _thread.allocate_lock
 cdef double LINGER = 10.0  # seconds that an idle thread waits for another job
 
@@ -44,6 +46,7 @@ cdef class Job:
     cdef object value  # what it returned
     cdef object error  # what it raised, or None
     cdef SimpleQueue ended  # has an item when it is over
+    cdef unsigned long caller  # the OS thread whose task waits
 
     cdef int run(self) except -1:
         fn, args, kwargs = self.fn, self.args, self.kwargs
@@ -81,6 +84,7 @@ cdef class ThreadPool:
     cdef readonly bint deaf
     cdef readonly Py_ssize_t threads  # that were started and have not ended
     cdef object jobs  # a deque of those that nobody has begun
+    cdef set awaited  # the jobs that a task waits for
     cdef list idle  # the bells of threads without a job; a bell is a lock that its thread waits for
     cdef object forks  # how often the process was forked: an int of its own for each child
 
@@ -94,10 +98,16 @@ cdef class ThreadPool:
 
     def reset(self) -> None:
         """Forget the threads and the jobs: they belong to the process that was forked."""
+        cdef Job job
+        awaited, self.awaited = self.awaited, set()
         self.jobs = deque()
         self.idle = []
         self.threads = 0
         self.forks = object()
+        for job in awaited or ():
+            if job.caller == get_ident():  # a signal handler forked while its caller waited
+                job.error = RuntimeError("a fork left this call and its thread in the parent process")
+                job.ended.put(None)
 
     def call(self, fn, /, *args, **kwargs):
         """Run ``fn(*args, **kwargs)`` on a thread of the pool; the task is parked meanwhile.
@@ -109,6 +119,8 @@ cdef class ThreadPool:
         job.args = args
         job.kwargs = kwargs
         job.ended = SimpleQueue()
+        job.caller = get_ident()
+        self.awaited.add(job)
         self.jobs.append(job)
         try:
             self.summon()
@@ -117,6 +129,8 @@ cdef class ThreadPool:
             if job in self.jobs:
                 self.jobs.remove(job)
             raise
+        finally:
+            self.awaited.discard(job)
         try:
             if job.error is not None:
                 raise job.error

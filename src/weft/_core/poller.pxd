@@ -1,4 +1,4 @@
-from weft._core.runqueue cimport RunQueue
+from weft._core.runqueue cimport Runnable, RunQueue
 from weft._core.waiting cimport WaitQueue
 
 cdef enum Direction:
@@ -58,6 +58,7 @@ cdef class Poller:
     cdef Descriptor claim(self, int number)
     cdef int forget(self, int number) except -1
     cdef int forget_range(self, int low, int high) except -1
+    cdef int wake(self, Runnable fiber) except -1
     cdef int retire(self, Descriptor descriptor) except -1
     cdef int arm(self, Descriptor descriptor, int direction, bint trusting) except -1
     cdef int disarm(self, Descriptor descriptor) except -1

@@ -23,6 +23,7 @@ somebody's park; a handler that waits then polls a second time ("concurrent poll
 """
 
 from libc.errno cimport EBADF, EINTR, errno
+from weft._core.runqueue cimport Runnable
 from weft._core.waiting cimport WaitQueue
 
 import os
@@ -146,6 +147,15 @@ cdef class Poller:
             self.forget(number)
         for number in [number for number in self.far if low <= number < high]:
             self.forget(number)
+        return 0
+
+    cdef int wake(self, Runnable fiber) except -1:
+        """Wake the waits of `fiber`, which a fork leaves alone in the child: it waits anew."""
+        cdef Descriptor descriptor
+        for descriptor in [*self.table, *self.far.values()]:
+            if descriptor is not None:
+                descriptor.readers.wake_fiber(fiber)
+                descriptor.writers.wake_fiber(fiber)
         return 0
 
     cdef int retire(self, Descriptor descriptor) except -1:

@@ -100,6 +100,15 @@ cdef class Ring:
                 piece.ended.put(None)
         return 0
 
+    def abandon(self) -> None:
+        """In a forked child: the kernel reads into the parent's memory. Who waits reads otherwise."""
+        cdef Piece piece
+        for piece in self.under_way.values():
+            piece.result = -2
+            piece.done = True
+            if piece.ended is not None:
+                piece.ended.put(None)
+
     cdef int read(self, int number, Piece piece) except? -1:
         """Bytes read, or less than 0: it was not asked (-2), or failed (another error's number)."""
         cdef int asked

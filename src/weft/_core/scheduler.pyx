@@ -195,6 +195,7 @@ cdef class Scheduler(Watch):
             if until < INFINITY:
                 self.set_timer(fiber, waiter, until)
             if waiter is not None:
+                waiter.ready = self.ready  # in a child that a handler has forked it is another one
                 waiter.parked = True
             fiber.waiter = waiter
             fiber.reason = reason

@@ -157,6 +157,7 @@ def after_fork_in_child():
     global main_thread
     cdef Scheduler scheduler
     cdef Fiber fiber
+    cdef TimerHeap timers
     cdef void *link
     main_thread = PyThread_get_thread_ident()
     forget_idle_threads()
@@ -178,12 +179,14 @@ def after_fork_in_child():
             Py_INCREF(<Fiber>link)
         link = (<Fiber>link).older
     abandoned.append((scheduler.ready, scheduler.timers, scheduler.poller, scheduler.idle, scheduler.ring))
-    scheduler.ring = None
+    ring, scheduler.ring = scheduler.ring, None
     scheduler.deafen()
     scheduler.poller.close()  # first: it knows itself by the door
     scheduler.ready.close()
     scheduler.ready = RunQueue()
-    scheduler.timers = TimerHeap()
+    scheduler.poller.wake(fiber)  # a handler may have forked in the middle of a wait
+    timers, scheduler.timers = scheduler.timers, TimerHeap()
+    timers.move(fiber, scheduler.timers)
     fiber.ready = scheduler.ready
     scheduler.poller = make_poller()
     scheduler.idle = []
@@ -194,6 +197,8 @@ def after_fork_in_child():
     fiber.older = fiber.newer = NULL
     if scheduler.forked:
         set_heir(fiber)
+    if ring is not None:
+        ring.abandon()
     scheduler.reopen()  # may be refused: then the next wait tries again
 
 

@@ -4,6 +4,7 @@ from cpython.object cimport PyObject
 cdef class Timer:
     cdef Py_ssize_t slot
     cdef void fire(self) noexcept
+    cdef bint concerns(self, Timer fiber) noexcept
 
 
 cdef struct Entry:
@@ -20,6 +21,7 @@ cdef class TimerHeap:
     cdef int add(self, Timer timer, double when) except -1
     cdef void remove(self, Timer timer) noexcept
     cdef double first(self) noexcept
+    cdef int move(self, Timer fiber, TimerHeap other) except -1
     cdef void fire_due(self, double now) noexcept
     cdef void rise(self, Py_ssize_t slot, Entry entry) noexcept
     cdef void sink(self, Py_ssize_t slot, Entry entry) noexcept

@@ -258,6 +258,10 @@ cdef class Timer:
     cdef void fire(self) noexcept:
         pass
 
+    cdef bint concerns(self, Timer fiber) noexcept:
+        """Whether it ends a wait of `fiber`, itself a timer."""
+        return self is fiber
+
 
 @cython.final
 cdef class TimerHeap:
@@ -310,6 +314,22 @@ cdef class TimerHeap:
     cdef double first(self) noexcept:
         """The earliest deadline, or infinity."""
         return self.entries[0].when if self.size else INFINITY
+
+    cdef int move(self, Timer fiber, TimerHeap other) except -1:
+        """Move what concerns `fiber` to `other`: a fork leaves it alone in the child."""
+        cdef Py_ssize_t slot
+        cdef Timer timer
+        cdef double when
+        cdef list found = []
+        for slot in range(self.size):
+            timer = <Timer>self.entries[slot].timer
+            if timer.concerns(fiber):
+                found.append((self.entries[slot].when, self.entries[slot].order, timer))
+        found.sort()
+        for when, _, timer in found:
+            self.remove(timer)
+            other.add(timer, when)
+        return 0
 
     cdef void fire_due(self, double now) noexcept:
         """Take out and fire whatever is due at `now`."""

@@ -27,6 +27,7 @@ cdef class WaitQueue:
     cdef Waiter wake_first(self)
     cdef bint wake_one(self)
     cdef int wake_all(self) except -1
+    cdef void wake_fiber(self, Runnable fiber) noexcept
     cdef void dismiss_all(self)
     cdef list tasks(self)
 

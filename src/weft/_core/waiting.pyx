@@ -115,6 +115,17 @@ cdef class WaitQueue:
             waiter.wake()
         return 0
 
+    cdef void wake_fiber(self, Runnable fiber) noexcept:
+        """Wake every wait of `fiber` in the line."""
+        cdef Waiter waiter
+        cdef void *link = self.head
+        while link != NULL:
+            waiter = <Waiter>link
+            link = waiter.after
+            if (waiter if waiter.master is None else waiter.master).fiber is fiber:
+                waiter.unlink()
+                waiter.wake()
+
     cdef void dismiss_all(self):
         """Wake everybody, and tell each that what it waits for will not come."""
         cdef Waiter waiter = self.wake_first()
