@@ -105,6 +105,26 @@ def test_a_descriptor_that_does_not_block_never_parks(ends: Ends) -> None:
             nonblocking.write(writer, bytes(5_000_000))
 
 
+def test_nothing_is_read_without_a_wait(ends: Ends) -> None:
+    reader, _ = ends
+    assert nonblocking.read(reader, 0) == b""
+    assert nonblocking.readv(reader, [bytearray(), bytearray()]) == 0
+    os.set_blocking(reader, False)
+    assert nonblocking.read(reader, 0) == b""
+    assert nonblocking.readv(reader, [bytearray()]) == 0
+
+
+def test_no_bytes_leave_a_datagram_where_it_is() -> None:
+    first, second = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with first, second:
+        os.write(first.fileno(), b"one")
+        assert nonblocking.read(second.fileno(), 0) == b""
+        assert nonblocking.writev(first.fileno(), [b"", b""]) == 0  # sends none
+        assert nonblocking.write(first.fileno(), b"") == 0  # sends an empty one
+        assert nonblocking.read(second.fileno(), 9) == b"one"
+        assert nonblocking.read(second.fileno(), 9) == b""
+
+
 def test_closing_ends_a_wait(ends: Ends) -> None:
     reader, _ = ends
     task = weft.spawn(nonblocking.read, reader, 1)

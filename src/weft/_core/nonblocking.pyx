@@ -106,6 +106,8 @@ cdef ssize_t attempt(
     -1 if the descriptor must be waited for, WEFT_HELP if nothing can be done without blocking.
     """
     cdef ssize_t moved
+    if size == 0 and kind == WEFT_SOCKET and not write:
+        return 0  # as readv(2); recvmsg(2) would wait, or take a datagram
     while True:
         if size >= LARGE:
             with nogil:
@@ -286,8 +288,7 @@ def readv(number, buffers) -> int:
     cdef Pieces pieces
     if kind == WEFT_PLAIN or not countable(buffers):
         return standard_readv(fd, buffers)
-    pieces = Pieces()
-    pieces.add(list(buffers), PyBUF_WRITABLE)
+    pieces = gather(list(buffers), PyBUF_WRITABLE)
     return take(fd, kind, pieces)
 
 
@@ -299,15 +300,19 @@ def write(number, data) -> int:
     cdef int fd = index(number), kind = kind_of(fd)
     if kind == WEFT_PLAIN:
         return standard_write(fd, data)
-    return write_all(fd, kind, [data])
+    return write_all(fd, kind, gather([data], PyBUF_SIMPLE))
 
 
 def writev(number, buffers) -> int:
     """Write all of `buffers` as ``os.writev`` does; parks while there is no room."""
     cdef int fd = index(number), kind = kind_of(fd)
+    cdef Pieces pieces
     if kind == WEFT_PLAIN or not countable(buffers):
         return standard_writev(fd, buffers)
-    return write_all(fd, kind, list(buffers))
+    pieces = gather(list(buffers), PyBUF_SIMPLE)
+    if pieces.size == 0:
+        return standard_writev(fd, buffers)  # sendmsg(2) would send an empty datagram
+    return write_all(fd, kind, pieces)
 
 
 cdef bint countable(object buffers) except -1:
@@ -318,11 +323,16 @@ cdef bint countable(object buffers) except -1:
     return hasattr(buffers, "__len__") and 0 < len(buffers) <= PIECES
 
 
-cdef ssize_t write_all(int number, int kind, list buffers) except -1:
-    """Write all; a descriptor that was set not to block takes what goes at once."""
+cdef Pieces gather(list buffers, int flags):
+    """The memory of `buffers`."""
     cdef Pieces pieces = Pieces()
+    pieces.add(buffers, flags)
+    return pieces
+
+
+cdef ssize_t write_all(int number, int kind, Pieces pieces) except -1:
+    """Write all; a descriptor that was set not to block takes what goes at once."""
     cdef ssize_t moved = -1
-    pieces.add(buffers, PyBUF_SIMPLE)
     if fcntl(number, F_GETFL) & O_NONBLOCK:
         moved = attempt(number, kind, pieces.vector, pieces.count, pieces.size, True)
     return give(number, kind, pieces) if moved < 0 else moved
