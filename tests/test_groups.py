@@ -11,7 +11,6 @@ from hypothesis import strategies as some
 import weft
 import weft.native
 
-
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

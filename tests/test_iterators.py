@@ -265,16 +265,22 @@ print("alive")
 
 
 def test_a_task_that_returns_an_iterator_in_a_scope_does_not_keep_it(run_python: Callable[..., Any]) -> None:
-    done = run_python(SCOPED + """
+    done = run_python(
+        SCOPED
+        + """
 print(weft.spawn(begun).result().__class__.__name__, *ended)
-""")
+"""
+    )
     assert (done.stdout, done.stderr) == ("Emitter True\n", "")
 
 
 @pytest.mark.parametrize("patch", [False, True])
 @pytest.mark.parametrize("where", ["a task", "a thread"])
 def test_dropped_elsewhere_it_leaves_its_scopes_in_order(run_python: Callable[..., Any], where: str, patch: bool) -> None:
-    done = run_python(("from weft import monkey; monkey.patch_all()\n" if patch else "") + SCOPED + """
+    done = run_python(
+        ("from weft import monkey; monkey.patch_all()\n" if patch else "")
+        + SCOPED
+        + """
 from weft import native
 holder = []
 if sys.argv[1] == "a task":
@@ -288,7 +294,9 @@ else:
     lock.acquire()
     greenlet.getcurrent()  # greenlet ends what was dropped elsewhere
 print("alive", *ended)
-""", where)
+""",
+        where,
+    )
     assert (done.stdout, done.stderr) == ("alive True\n", "")
 
 

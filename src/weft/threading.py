@@ -16,9 +16,9 @@ from weft._core.current import get_ident, is_main
 from weft._core.errors import Cancelled as _Cancelled
 from weft._core.local import local  # type: ignore[assignment]
 from weft._core.names import name as _name
+from weft._core.reports import write_unraisable as _write_unraisable
 from weft._core.sync import Event as _Event
 from weft._core.sync import Lock, RLock  # type: ignore[assignment]
-from weft._core.reports import write_unraisable as _write_unraisable
 from weft._core.task import spawn as _spawn
 from weft._core.timers import exact_seconds as _exact_seconds
 from weft.builtin import stands_for as _stands_for

@@ -46,7 +46,9 @@ def modules() -> Iterator[Any]:
 def classes() -> list[type]:
     """Every class that an extension module of weft's defines, those too that no name leads to."""
     list(modules())
-    compiled = {name for name, module in sys.modules.items() if name.startswith("weft.") and str(getattr(module, "__file__", "")).endswith(".so")}
+    compiled = {
+        name for name, module in sys.modules.items() if name.startswith("weft.") and str(getattr(module, "__file__", "")).endswith(".so")
+    }
     found: set[type] = set()
     pending: list[type] = [each for each in gc.get_objects() if isinstance(each, type)] + [object]
     while pending:
@@ -56,7 +58,7 @@ def classes() -> list[type]:
         found.add(kind)
         pending += [each for each in type.__subclasses__(kind) if isinstance(each, type)]
     heap = 1 << 9
-    ours = [kind for kind in found if kind.__module__ in compiled or kind.__module__ == "weft" and not kind.__flags__ & heap]
+    ours = [kind for kind in found if kind.__module__ in compiled or (kind.__module__ == "weft" and not kind.__flags__ & heap)]
     return sorted(ours, key=lambda kind: (kind.__module__, kind.__qualname__))
 
 

@@ -69,9 +69,7 @@ FAMILIES = [standard.AF_INET, standard.AF_INET6, standard.AF_UNIX]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_addresses_and_modes_are_those_of_the_standard_module(
-    family: int, tmp_path: os.PathLike[str]
-) -> None:
+def test_addresses_and_modes_are_those_of_the_standard_module(family: int, tmp_path: os.PathLike[str]) -> None:
     hosts = {standard.AF_INET: ("127.0.0.1", 0), standard.AF_INET6: ("::1", 0)}
 
     def look(module: object, name: str) -> list[object]:

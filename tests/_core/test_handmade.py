@@ -87,5 +87,3 @@ def test_joinall_wait_and_select_refuse_what_is_no_task(run_python: Run) -> None
             print("refused")
     """
     assert run_python(program).stdout == "refused\n" * 5
-
-

@@ -186,9 +186,7 @@ def outcome(call: Callable[[], object]) -> object:
         ("writev", ("w", [b""] * 2000)),
     ],
 )
-def test_arguments_are_refused_as_the_standard_module_refuses_them(
-    name: str, arguments: tuple[object, ...]
-) -> None:
+def test_arguments_are_refused_as_the_standard_module_refuses_them(name: str, arguments: tuple[object, ...]) -> None:
     numbers = dict(zip("rw", os.pipe(), strict=True))
     given = [numbers.get(word, word) if isinstance(word, str) else word for word in arguments]
     assert outcome(lambda: getattr(nonblocking, name)(*given)) == outcome(lambda: getattr(os, name)(*given))

@@ -242,6 +242,8 @@ thread.start()
 thread.join()
 """)
     assert done.stdout == f"{[b''] * 6}\n"
+
+
 def test_no_descriptor_left_in_a_forked_child(run_python: Run) -> None:
     done = run_python("""
 import os, resource, weft
@@ -266,8 +268,6 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 print(os.waitpid(child, 0)[1])
 """)
     assert done.stdout.split() == ["24", "24", "7", "0"]
-
-
 
 
 def test_nothing_is_missed_while_a_thread_makes_its_scheduler(run_python: Run) -> None:
@@ -327,9 +327,7 @@ WAITS = {
 
 @pytest.mark.parametrize("poller", ["", "poll"])
 @pytest.mark.parametrize("kind", WAITS)
-def test_a_wait_goes_on_in_the_child_that_a_handler_forked(
-    run_python: Run, kind: str, poller: str
-) -> None:
+def test_a_wait_goes_on_in_the_child_that_a_handler_forked(run_python: Run, kind: str, poller: str) -> None:
     call, outcome = WAITS[kind]
     done = run_python(
         r"""

@@ -71,9 +71,7 @@ def outcome(call: Callable[[], Any]) -> Any:
         return type(error), error.errno
 
 
-def behaviour(
-    module: ModuleType, kind: str, call: str, flags: int, sent: list[bytes], timeout: float | None
-) -> Any:
+def behaviour(module: ModuleType, kind: str, call: str, flags: int, sent: list[bytes], timeout: float | None) -> Any:
     """What two calls bring on a socket whose peer has sent `sent`."""
     first, second = pair(module, kind)
     with first, second:

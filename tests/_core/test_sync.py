@@ -66,7 +66,7 @@ def test_locks_refuse_what_threadings_refuse() -> None:
         weft.RLock().release()
     with pytest.raises(ValueError, match="non-blocking"):
         weft.Lock().acquire(False, 1)
-    with pytest.raises(ValueError, match="non-negative|positive"):
+    with pytest.raises(ValueError, match=r"non-negative|positive"):
         weft.Lock().acquire(True, -2)
     bounded = weft.BoundedSemaphore(1)
     with pytest.raises(ValueError, match="too many"):

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from concurrent import futures
 from decimal import Decimal
 from fractions import Fraction
@@ -104,7 +105,9 @@ def outcome(call: Callable[[], object]) -> object:
 
 
 STANDARD: Any = type("Standard", (), dict(vars(threading), **vars(queue), Future=futures.Future, sleep=time.sleep))
-OURS: Any = type("Ours", (), {name: getattr(weft, name) for name in weft.__all__} | {"Future": weft.executors.Future, "sleep": weft_time.sleep})
+OURS: Any = type(
+    "Ours", (), {name: getattr(weft, name) for name in weft.__all__} | {"Future": weft.executors.Future, "sleep": weft_time.sleep}
+)
 CALLS: dict[str, Call] = {
     "a lock": lambda of, v: taken(of.Lock()).acquire(timeout=v),
     "a free lock": lambda of, v: of.Lock().acquire(timeout=v),
@@ -141,7 +144,7 @@ def test_a_twin_reads_a_timeout_as_the_standard_library_does(name: str) -> None:
         if name in LOOPS and isinstance(value, float) and math.isnan(value):
             assert outcome(lambda: CALLS[name](OURS, math.nan)) == (ValueError, "Invalid value NaN (not a number)")
             continue
-        ours, theirs = outcome(lambda: CALLS[name](OURS, value)), outcome(lambda: CALLS[name](STANDARD, value))
+        ours, theirs = outcome(partial(CALLS[name], OURS, value)), outcome(partial(CALLS[name], STANDARD, value))
         assert ours == theirs, value
 
 
@@ -156,8 +159,8 @@ POLLS: dict[str, Call] = {
 def test_a_poller_reads_a_timeout_as_the_standard_library_does(name: str) -> None:
     more = [2**31, 2**31 - 0.5, -(2**31) - 2, 10**10, -(10**12), 10**13, 1e13, 2**63, -(2**70)]
     for value in [*VALUES, *more]:
-        theirs: Any = outcome(lambda: with_alarm(lambda: POLLS[name](select, value)))
-        ours = outcome(lambda: with_alarm(lambda: POLLS[name](weft_select, value)))
+        theirs: Any = outcome(partial(with_alarm, partial(POLLS[name], select, value)))
+        ours = outcome(partial(with_alarm, partial(POLLS[name], weft_select, value)))
         assert ours == theirs, value
 
 

@@ -38,7 +38,7 @@ def end(error: BaseException | None) -> None:
             sys.modules["threading"]._shutdown()
     except BaseException:
         with suppress(BaseException):
-            sys.__excepthook__(*sys.exc_info())  # type: ignore[arg-type]
+            sys.__excepthook__(*sys.exc_info())
     for stream in (sys.stdout, sys.stderr):
         with suppress(BaseException):
             stream.flush()

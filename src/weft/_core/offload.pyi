@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+__all__ = ["ThreadPool", "offload"]
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
