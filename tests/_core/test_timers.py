@@ -11,10 +11,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from concurrent import futures
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
