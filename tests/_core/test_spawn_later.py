@@ -2,9 +2,11 @@
 
 import contextvars
 import gc
+import os
 import threading
 import weakref
 from concurrent.futures import CancelledError
+from queue import SimpleQueue
 
 import pytest
 
@@ -127,3 +129,35 @@ def test_a_finalizer_of_what_is_taken_back_may_do_anything_to_it() -> None:
     assert task.cancel()
     assert seen == [False, True]
     assert task.cancelled()
+
+
+def test_a_thread_that_cancels_makes_no_scheduler_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # While it made one, the task ended by another cancel, and was then queued although it had.
+    ran: list[int] = []
+    make_pipe, steps, go_on = os.pipe, SimpleQueue[str](), SimpleQueue[str]()
+
+    def slow_pipe() -> tuple[int, int]:
+        if threading.get_ident() == thread.ident:
+            steps.put("makes a scheduler")
+            go_on.get()
+        return make_pipe()
+
+    def cancel() -> None:
+        task.cancel()
+        steps.put("has cancelled")
+
+    task = weft.spawn_later(3600, ran.append, 1)
+    thread = threading.Thread(target=cancel)
+    monkeypatch.setattr(os, "pipe", slow_pipe)
+    thread.start()
+    step = steps.get()
+    task.cancel()
+    go_on.put("")
+    thread.join()
+    weft.sleep(0)
+    assert step == "has cancelled"
+    assert task.join(10)
+    assert task.cancelled()
+    assert not ran

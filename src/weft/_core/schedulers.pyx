@@ -88,6 +88,12 @@ cdef Scheduler get_scheduler():
     return make_scheduler()
 
 
+cdef Scheduler known_scheduler():
+    """The scheduler of this OS thread, or None if it has not needed one."""
+    cdef void *known = weft_get_scheduler()
+    return <Scheduler>known if known != NULL else None
+
+
 cdef Scheduler make_scheduler():
     cdef Scheduler scheduler = Scheduler()
     cdef Anchor anchor = Anchor()

@@ -34,7 +34,7 @@ from weft._core.local cimport forget_locals
 from weft._core.names cimport exact, name_of
 from weft._core.reports cimport Unseen, ends_program, is_a, report
 from weft._core.scheduler cimport Scheduler
-from weft._core.schedulers cimport get_scheduler
+from weft._core.schedulers cimport get_scheduler, known_scheduler
 from weft._core.shells cimport keep_shells
 from weft._core.timers cimport monotonic, seconds
 from weft._core.waiting cimport WaitQueue
@@ -298,12 +298,20 @@ cdef class Task(Fiber):
         return True
 
     cdef int give_back(self) except -1:
-        """It was to begin later, and never will: end it here, or where it belongs if somebody is to be told."""
-        cdef Scheduler scheduler = get_scheduler()
+        """It was to begin later, and never will: end it here, or where it belongs if somebody is to be told.
+
+        No scheduler is made here: others would run meanwhile and might end the task.
+        """
+        cdef Scheduler scheduler = known_scheduler()
         self.update()
         if self.queued:  # another thread has cancelled it: it ends in its turn
             return 0
-        if self.ready is not scheduler.ready or self.callbacks is not None or self.joiners is not None:
+        if (
+            scheduler is None
+            or self.ready is not scheduler.ready
+            or self.callbacks is not None
+            or self.joiners is not None
+        ):
             self.ready.push(self)
             return 0
         scheduler.timers.remove(self)
