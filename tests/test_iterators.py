@@ -208,6 +208,28 @@ def test_its_scopes_are_its_own() -> None:
         cancelled()
 
 
+@pytest.mark.parametrize("end", ["return", "close", "error"])
+def test_a_scope_that_it_leaves_open_does_not_stay_with_its_consumer(end: str) -> None:
+    @weft.iterator
+    def careless() -> None:
+        weft.CancelScope().__enter__()
+        weft.emit(1)
+        weft.CancelScope().__enter__()
+        if end == "error":
+            raise LookupError
+
+    with weft.CancelScope():  # it is left in order: nothing lies inside
+        items = careless()
+        assert next(items) == 1
+        if end == "close":
+            items.close()
+        elif end == "error":
+            with pytest.raises(LookupError):
+                next(items)
+        else:
+            assert list(items) == []
+
+
 def test_it_has_a_copy_of_the_context() -> None:
     variable = contextvars.ContextVar("variable", default=0)
 

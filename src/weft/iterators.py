@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from contextvars import copy_context
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
@@ -132,6 +132,9 @@ def start(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any])
         return True, fn(*args, **kwargs)
     except StopIteration as error:
         raise RuntimeError("the function raised StopIteration") from error
+    finally:
+        # A scope that the function leaves open would stay on its consumer's chain for good.
+        take_scopes(cast(Stack, getcurrent()).base)
 
 
 def emit(item: Any) -> Any:
