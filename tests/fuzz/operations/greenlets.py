@@ -136,5 +136,7 @@ def thrown(world: World, rng: Random, depth: int) -> None:
             weft.sleep(0.001)
         parked.clear()
         world.settle([task])
+        if not task.cancelled():
+            task.exception()  # fetched, so that nobody reports it
     if caught:
         check(caught[0] is error or isinstance(caught[0], weft.Cancelled), "thrown", caught)

@@ -178,8 +178,9 @@ def collected(world: World, rng: Random, depth: int) -> None:
         task = weft.spawn(one.recv, 1)
         try:
             weft.sleep(0)
-            other.send(b"x")
         finally:
+            with weft.CancelScope(shield=True):
+                other.send(b"x")
             world.settle([task], cancel=False)
         del task
         if rng.random() < 0.3:
