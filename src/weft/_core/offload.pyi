@@ -6,6 +6,8 @@ __all__ = ["ThreadPool", "offload"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+LINGER: float
+
 class ThreadPool:
     @property
     def limit(self) -> int: ...

@@ -34,7 +34,7 @@ __all__ = ["ThreadPool", "offload"]
 cdef object start_thread = _thread.start_new_thread
 cdef object get_ident = _thread.get_ident
 cdef object allocate_lock = _thread.allocate_lock
-cdef double LINGER = 10.0  # seconds that an idle thread waits for another job
+LINGER = 10.0  # seconds that an idle thread waits for another job
 
 
 cdef class Job:

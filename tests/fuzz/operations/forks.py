@@ -13,11 +13,15 @@ from weft import os as files
 
 from ..world import PATIENCE, World, check
 from . import operation
+from .limits import restore
+
+NO_LIBRARY = 127  # the dynamic linker's exit status
 
 
 def child(work: Callable[[], int]) -> None:
     """Do `work` in the child and end with what it returns."""
     code = 99
+    restore()
     try:
         with weft.CancelScope(shield=True):
             code = work()
@@ -113,6 +117,7 @@ def status(world: World, rng: Random, depth: int) -> None:
         if pid:
             pids.append(pid)
             return
+        restore()
         sys.stderr = None  # the error's report is not for the campaign
         weft.sleep(0)
         if kind == "error":
@@ -138,4 +143,6 @@ def command(world: World, rng: Random, depth: int) -> None:
         except BaseException:
             process.kill()
             raise
+    if world.settings.fd_limit and process.returncode == NO_LIBRARY:  # the limit was its, too
+        return
     check(out == data, "what a command said", len(out), len(data))

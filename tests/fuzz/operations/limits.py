@@ -14,21 +14,28 @@ from ..world import World, check
 from . import operation
 
 
+SOFT, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+def restore() -> None:
+    """Take the limit back, in a child that inherited a lowered one."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (SOFT, HARD))
+
+
 @contextmanager
 def lowered(world: World, spare: int) -> Iterator[None]:
     """Leave at most `spare` free descriptors during the block."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if world.limited:
         yield
         return
     world.limited = True
     free = os.dup(0)
     os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free + spare, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + spare, HARD))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        restore()
         world.limited = False
 
 

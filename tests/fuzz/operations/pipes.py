@@ -45,14 +45,11 @@ def through(world: World, rng: Random, writers: int, readers: int, write: Callab
             while piece := files.read(source, rng.choice([1000, 65536])):
                 got.update(piece)
 
-        tasks = [weft.spawn(produce, number) for number in range(writers)]
-        tasks += [weft.spawn(consume) for _ in range(readers)]
-        try:
-            weft.joinall(tasks)
-        finally:
-            world.settle(tasks)
-        for task in tasks:
-            task.result()
+        with weft.TaskGroup() as group:
+            for number in range(writers):
+                group.spawn(produce, number)
+            for _ in range(readers):
+                group.spawn(consume)
     check(got == {number: size for number in range(writers)}, "bytes of a pipe", got, size)
 
 
@@ -95,13 +92,9 @@ def tokens(world: World, rng: Random, depth: int) -> None:
                 finally:
                     files.write(target, token)
 
-        tasks = [weft.spawn(work) for _ in range(workers)]
-        try:
-            weft.joinall(tasks)
-        finally:
-            world.settle(tasks)
-        for task in tasks:
-            task.result()
+        with weft.TaskGroup() as group:
+            for _ in range(workers):
+                group.spawn(work)
         check(files.read(source, 100) == b"+" * count, "tokens in a pipe")
 
 

@@ -211,7 +211,13 @@ def accept_many(world: World, rng: Random, depth: int) -> None:
 
     def serve() -> None:
         while True:
-            connection, _ = listener.accept()
+            try:
+                connection, _ = listener.accept()
+            except OSError as error:
+                if not world.tolerated(error):
+                    raise
+                weft.sleep(0.001)
+                continue
             with connection:
                 accepted.append(connection.recv(10))
                 connection.sendall(b"!")

@@ -73,9 +73,13 @@ def operations(world: World, rng: Random, depth: int) -> None:
 def locals_(world: World, rng: Random, depth: int) -> None:
     """Set locals on a thread: they go with it."""
     local = weft.local()
+    made: list[int] = []
     gone: list[int] = []
 
     class Kept:
+        def __init__(self) -> None:
+            made.append(1)
+
         def __del__(self) -> None:
             gone.append(1)
 
@@ -84,7 +88,8 @@ def locals_(world: World, rng: Random, depth: int) -> None:
         world.settle([weft.spawn(setattr, local, "value", Kept())], cancel=False)
 
     world.await_thread(world.thread(work))
-    world.eventually(lambda: gc.collect(0) >= 0 and len(gone) == 2, "locals of a thread", gone)
+    check(world.settings.fd_limit or len(made) == 2, "values of a thread", made)
+    world.eventually(lambda: gc.collect(0) >= 0 and gone == made, "locals of a thread", gone, made)
 
 
 @operation(1)
