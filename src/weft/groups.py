@@ -123,7 +123,8 @@ class TaskGroup:
     def _wait(self, interruption: BaseException | None) -> BaseException | None:
         """Wait until no task is left; returns what the block is left with: `interruption`, the body's own error, or one of now.
 
-        The first interruption cancels the tasks, and they have ``GRACE`` seconds to end if it was not a cancellation. A second one gets out.
+        The first interruption cancels the tasks. If it was no cancellation, they have ``GRACE`` seconds
+        to end. A second interruption gets out at once.
         """
         deadline = None
         while self._live or self._arriving:
