@@ -7,6 +7,7 @@ at a time uses the range.
 import errno
 import fcntl
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -100,6 +101,16 @@ def works(world: World, source: int, target: int) -> None:
     check(task.cancelled() or task.result() == b"z", "the wrong byte")
 
 
+def replace(fresh: int, number: int) -> None:
+    """Put a copy of `fresh` in the place of `number`, in the private range."""
+    try:
+        os.dup2(fresh, number)
+    except OSError as error:
+        if number >= resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
+            raise OSError(errno.EMFILE, "the limit of descriptors is low") from error
+        raise
+
+
 @operation(2)
 def replaced(world: World, rng: Random, depth: int) -> None:
     """Put another pipe in the place of a waited one (dup2): a wait works, or it raises."""
@@ -111,12 +122,14 @@ def replaced(world: World, rng: Random, depth: int) -> None:
             try:
                 weft.sleep(0)
             finally:
-                os.dup2(fresh, source)
-                tasks.append(weft.spawn(wait, source, False, ends))
-                with weft.CancelScope(shield=True):
-                    weft.sleep(0)
-                native.write(other, b"n")
-                world.settle(tasks, cancel=False)
+                try:
+                    replace(fresh, source)
+                    tasks.append(weft.spawn(wait, source, False, ends))
+                    with weft.CancelScope(shield=True):
+                        weft.sleep(0)
+                    native.write(other, b"n")
+                finally:
+                    world.settle(tasks, cancel=False)
             check(files.read(source, 1) == b"n", "not what was written after dup2")
             works(world, source, other)
     except TimeoutError:

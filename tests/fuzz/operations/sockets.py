@@ -235,9 +235,9 @@ def accept_many(world: World, rng: Random, depth: int) -> None:
         finally:
             world.settle(clients)
             world.settle(servers)
-    for task in clients:
-        if not task.cancelled():
-            task.result()
+    for error in [task.exception() for task in clients if not task.cancelled()]:
+        if error is not None:
+            raise error
     check(sorted(accepted) == [b"%d" % number for number in range(count)], "accepted", accepted)
 
 
