@@ -426,3 +426,26 @@ print("ready", ready)
 """
     )
     assert done.stdout == "ready 0\n"
+@pytest.mark.parametrize("poller", ["epoll", "poll"])
+def test_more_descriptors_than_a_lowered_limit_are_waited_for(run_python: Run, poller: str) -> None:
+    source = """
+import os, resource, threading
+import weft
+
+pipes = [os.pipe() for _ in range(40)]
+tasks = [weft.spawn(weft.wait_readable, reader) for reader, _ in pipes]
+weft.sleep(0)
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (8, hard))
+weft.sleep(0.03)
+assert not any(task.done() for task in tasks)
+waker = threading.Timer(0.02, os.write, (pipes[-1][1], b"x"))
+waker.start()
+tasks[-1].result()
+waker.join()
+for _, writer in pipes[:-1]:
+    os.write(writer, b"x")
+weft.joinall(tasks)
+print("all")
+"""
+    assert run_python(source, WEFT_POLLER=poller).stdout == "all\n"

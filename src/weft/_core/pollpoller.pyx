@@ -4,9 +4,11 @@
 Invariants:
 - It is level-triggered, so it watches only descriptors that a fiber waits for.
 - poll(2) has no registrations: the device and inode of the first wait stand for the file that a number means.
+- poll(2) takes at most as many entries as RLIMIT_NOFILE says, and a program may have more descriptors
+  open when it lowers the limit. The entries are then asked in pieces.
 """
 
-from libc.errno cimport EBADF, EINTR, errno
+from libc.errno cimport EBADF, EINTR, EINVAL, errno
 from libc.math cimport ceil
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from weft._core.poller cimport (
@@ -33,6 +35,44 @@ cdef extern from "<poll.h>" nogil:
         short revents
     int poll(pollfd *events, unsigned long count, int milliseconds)
     enum: POLLIN, POLLPRI, POLLOUT, POLLHUP, POLLERR, POLLNVAL
+
+
+cdef extern from "<sys/resource.h>" nogil:
+    struct rlimit:
+        unsigned long rlim_cur
+    int getrlimit(int resource, rlimit *limit)
+    enum: RLIMIT_NOFILE
+
+cdef int PAUSE = 5  # milliseconds between two rounds of pieces
+
+
+cdef int poll_pieces(pollfd *events, unsigned long size, int milliseconds) noexcept nogil:
+    """poll(2) for more entries than it takes at once. The first one, the door, ends a pause."""
+    cdef rlimit limit
+    cdef unsigned long start, room
+    cdef int found, count, pause
+    while True:
+        if getrlimit(RLIMIT_NOFILE, &limit) < 0:
+            return -1
+        room = limit.rlim_cur if limit.rlim_cur else 1
+        found = 0
+        start = 1
+        while start < size:
+            count = poll(events + start, min(room, size - start), 0)
+            if count < 0:
+                return -1
+            found += count
+            start += room
+        pause = 0
+        if found == 0:
+            pause = PAUSE if milliseconds < 0 else min(milliseconds, PAUSE)
+        count = poll(events, 1, pause)
+        if count < 0:
+            return -1
+        if found or count or pause == 0:
+            return found + count
+        if milliseconds > 0:
+            milliseconds -= pause
 
 
 cdef class PollPoller(Poller):
@@ -113,6 +153,8 @@ cdef class PollPoller(Poller):
         milliseconds = -1 if timeout < 0 else <int>ceil(min(timeout, 1e6) * 1000)
         with nogil:
             count = poll(self.events, size, milliseconds)
+            if count < 0 and errno == EINVAL:
+                count = poll_pieces(self.events, size, milliseconds)
         self.awake()
         if count < 0:
             if errno == EINTR:
