@@ -52,6 +52,7 @@ class World:
         self.doing: dict[int, tuple[str, Any]] = {}
         self.endings: list[Callable[[], None]] = []  # called last, before the process ends
         self.strikes = 0  # exceptions of signal handlers: raised, minus seen
+        self.catching = False  # the main task catches a handler's exception, the next one
         self.limited = False  # somebody has lowered RLIMIT_NOFILE
         self.operations = select(settings)
         self.weights = [entry.weight for entry in self.operations]
@@ -170,11 +171,14 @@ class World:
         place = 0
         while time.monotonic() < end and not self.failures:
             try:
+                self.catching = True
                 while len(self.roots) < self.settings.tasks:
                     place += 1
                     self.start(place)
                 weft.sleep(rng.random() * 0.004)
+                self.catching = False
             except OSError as error:
+                self.catching = False
                 if not self.tolerated(error):
                     raise
             except Struck:
@@ -282,6 +286,7 @@ def run(settings: Settings) -> int:
         gc.set_threshold(1, 2, 2)
     unraised: list[Any] = []
     sys.unraisablehook = lambda args: seen(world, unraised, args)
+    from .operations.limits import restore
     from .operations.signals import strike
 
     status = 1
@@ -292,6 +297,7 @@ def run(settings: Settings) -> int:
         status = 0
     except BaseException:
         traceback.print_exc()
+    restore()  # a task that failed or hangs may have left it low
     for where, error in world.failures[:3]:
         status = 1
         print(f"-- failure in {where}", file=sys.stderr)

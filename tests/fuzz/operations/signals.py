@@ -55,8 +55,9 @@ def strike(world: World, settings: Settings) -> Iterator[None]:
         elif choice < 0.6:
             with weft.move_on_after(0.001), world.shared.rlock:
                 weft.sleep(0)
-        elif choice < 0.7 and weft.current_task() is main:
+        elif choice < 0.7 and world.catching and weft.current_task() is main:
             # unpatched, a handler runs in whatever task runs Python, and its error goes there
+            world.catching = False  # until the main task is ready for another
             world.strikes += 1
             raise Struck
 
