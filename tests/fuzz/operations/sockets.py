@@ -235,7 +235,8 @@ def accept_many(world: World, rng: Random, depth: int) -> None:
         finally:
             world.settle(clients)
             world.settle(servers)
-    for error in [task.exception() for task in clients if not task.cancelled()]:
+            errors = [task.exception() for task in clients if not task.cancelled()]
+    for error in errors:
         if error is not None:
             raise error
     check(sorted(accepted) == [b"%d" % number for number in range(count)], "accepted", accepted)
