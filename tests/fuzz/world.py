@@ -298,6 +298,7 @@ def run(settings: Settings) -> int:
     except BaseException:
         traceback.print_exc()
     restore()  # a task that failed or hangs may have left it low
+    table(world)
     for where, error in world.failures[:3]:
         status = 1
         print(f"-- failure in {where}", file=sys.stderr)
@@ -338,11 +339,16 @@ def seen(world: World, unraised: list[Any], args: Any) -> None:
         unraised.append(f"{where}\n{text}")
 
 
-def report(world: World, seconds: float, status: int) -> None:
-    """Print the summary; its last line is what a campaign shows."""
-    total = sum(count for name, count in world.counts.items() if name[0] != "(")
+def table(world: World) -> None:
+    """Print how often each operation ended and began, before the errors: a campaign shows those."""
     for entry in world.operations:
         print(f"{entry.name:32} {world.counts[entry.name]:8} of {world.begun[entry.name]}")
+    sys.stdout.flush()
+
+
+def report(world: World, seconds: float, status: int) -> None:
+    """Print the summary in one line, which is what a campaign shows."""
+    total = sum(count for name, count in world.counts.items() if name[0] != "(")
     pages = int(open("/proc/self/statm").read().split()[1])
     rest = ", ".join(f"{count} {name}" for name, count in world.counts.items() if name[0] == "(")
     print(
