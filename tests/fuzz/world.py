@@ -295,8 +295,8 @@ def run(settings: Settings) -> int:
             world.loop()
         world.finish(before, others)
         status = 0
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        world.failures.insert(0, ("the run", error))
     restore()  # a task that failed or hangs may have left it low
     table(world)
     for where, error in world.failures[:3]:

@@ -102,7 +102,7 @@ def works(world: World, source: int, target: int) -> None:
 
 
 def replace(fresh: int, number: int) -> None:
-    """Put a copy of `fresh` in the place of `number`, in the private range."""
+    """Put a copy of `fresh` in the place of `number`, unless that is not below a lowered limit."""
     try:
         os.dup2(fresh, number)
     except OSError as error:
@@ -144,7 +144,7 @@ def socket_replaced(world: World, rng: Random, depth: int) -> None:
     with one, peer, fresh, other:
         peer.send(b"x")
         check(one.recv(1) == b"x", "a byte")
-        os.dup2(fresh.fileno(), one.fileno())
+        replace(fresh.fileno(), one.fileno())
         task = weft.spawn(one.recv, 1)
         try:
             weft.sleep(0)
