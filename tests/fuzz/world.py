@@ -317,6 +317,7 @@ def warm_up(world: World) -> None:
     import concurrent.futures
     import traceback as _
 
+    "host".encode("idna")  # a codec whose module cannot be opened once is never found again
     assert weft.select  # imported by two tasks at once, a module may be seen half made
     assert list(weft.map(abs, [1])) == [1]
     weft.iterator(lambda: weft.emit(1))()
