@@ -426,6 +426,8 @@ print("ready", ready)
 """
     )
     assert done.stdout == "ready 0\n"
+
+
 @pytest.mark.parametrize("poller", ["epoll", "poll"])
 def test_more_descriptors_than_a_lowered_limit_are_waited_for(run_python: Run, poller: str) -> None:
     source = """
