@@ -136,3 +136,18 @@ print(weft.spawn(int, "7").result(5))
         check=False,
     )
     assert done.stdout == "7\n"
+
+
+def test_an_import_without_greenlet_names_it(run_python: Run) -> None:
+    done = run_python(
+        """
+import sys
+sys.modules["greenlet"] = None
+try:
+    import weft
+except ImportError as error:
+    print(error)
+""",
+        check=False,
+    )
+    assert "greenlet" in done.stdout, done.stderr

@@ -6,7 +6,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 cdef extern from "greenlet/greenlet.h" nogil:
     ctypedef struct PyGreenlet:
         pass
-    void PyGreenlet_Import()
+    void PyGreenlet_Import() except *
 
 cdef extern from "greenlet/greenlet.h":
     PyGreenlet *PyGreenlet_New(PyObject *run, PyGreenlet *parent) except NULL
