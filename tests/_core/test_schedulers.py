@@ -373,3 +373,33 @@ if children[0]:
     )
     lines = [f"{word} 1" for word in outcome.split()]
     assert sorted(done.stdout.splitlines()) == sorted(lines * (2 // len(lines)))
+@pytest.mark.parametrize("wait", ["weft.sleep(0)", "weft.sleep(0.01)", "weft.Event().wait(0.01)"])
+def test_who_waits_in_a_hook_of_the_fork_runs_no_fiber_of_the_parent(
+    run_python: Run, wait: str
+) -> None:
+    source = f"""
+import os
+
+def hook():
+    {wait}
+
+os.register_at_fork(after_in_child=lambda: hook())  # before weft's own
+
+import weft
+
+def tick():
+    for _ in range(3):
+        weft.sleep(0)
+    os.write(1, b"the parent\\n" if os.getpid() == parent else b"a child runs the parent's task\\n")
+
+parent = os.getpid()
+tasks = [weft.spawn(tick), weft.spawn_later(0.005, tick)]
+weft.sleep(0)
+pid = os.fork()
+if not pid:
+    task = weft.spawn(weft.sleep, 0.02)
+    os._exit(7 if task.join(10) else 8)
+weft.joinall(tasks)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    assert run_python(source).stdout == "the parent\nthe parent\n7\n"

@@ -4,4 +4,5 @@ cdef object others_run
 cdef object threads_left
 cdef object forget_locals
 cdef object set_heir
+cdef object begin_child
 cdef void set_loop(object loop) noexcept

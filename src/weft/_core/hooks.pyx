@@ -1,7 +1,7 @@
 # cython: language_level=3
 """What the scheduler calls and does not know: those who stand above it tell it here."""
 
-main_type = find_deadlock = others_run = threads_left = forget_locals = set_heir = None
+main_type = find_deadlock = others_run = threads_left = forget_locals = set_heir = begin_child = None
 cdef object loop_setter = None
 
 
@@ -32,6 +32,12 @@ def set_heir_setter(setter):
     """Who is told, in a forked child, by which fiber's end the process ends: ``setter(fiber)``."""
     global set_heir
     set_heir = setter
+
+
+def set_child_beginner(begin):
+    """Who is asked before a fiber waits in the middle of a fork: ``begin()`` sets a child up."""
+    global begin_child
+    begin_child = begin
 
 
 def set_loop_setter(setter):

@@ -34,6 +34,7 @@ cdef class Scheduler(Watch):
     cdef readonly bint forked
     cdef int adopt(self, Fiber fiber) except -1
     cdef void release(self, Fiber fiber) noexcept
+    cdef int settle_fork(self, Waiter waiter) except -1
     cdef int park(self, Waiter waiter, double timeout, object reason) except -1
     cdef int pause(self) except -1
     cdef int give_way(self) except -1

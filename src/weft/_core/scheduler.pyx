@@ -57,7 +57,7 @@ from weft._core.greenlets cimport (
     weft_switch,
 )
 from weft._core.handlers cimport run_handlers
-from weft._core.hooks cimport main_type, set_loop
+from weft._core.hooks cimport begin_child, main_type, set_loop
 from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 from weft._core.watch cimport Watch
@@ -177,6 +177,8 @@ cdef class Scheduler(Watch):
         cdef double deadline = INFINITY
         cdef double until
         cdef int outcome
+        if self.forking:
+            self.settle_fork(waiter)
         if waiter is not None:
             if waiter.woken:
                 return 1
@@ -223,6 +225,16 @@ cdef class Scheduler(Watch):
                     waiter.leave()
                 return 0
 
+    cdef int settle_fork(self, Waiter waiter) except -1:
+        """What runs at a fork (a hook, a finalizer) waits. In a child that weft has not set up yet the parent's fibers would run: set it up now."""
+        try:
+            begin_child()
+        except:
+            if waiter is not None:
+                waiter.leave()
+            raise
+        return 0
+
     cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1:
         try:
             return self.timers.add(fiber, until)
@@ -260,6 +272,8 @@ cdef class Scheduler(Watch):
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
         cdef int outcome
+        if self.forking:
+            self.settle_fork(None)
         if fiber.interrupted():
             return fiber.deliver(None)
         fiber.state = READY

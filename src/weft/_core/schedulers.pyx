@@ -8,10 +8,13 @@ Invariants:
 - A thread's dictionary goes before the last of its finalizers has run. Those that need a scheduler then get another one, an orphan that no
   dictionary owns. It is closed when the next scheduler is made after the thread's end.
 - In a forked child only the fiber that forked is left, as the main one. The stacks of the others stay held and never run: they are the parent's.
+- Other hooks of the fork, and finalizers, run in the child before weft's hook. One that waits sets the
+  child up earlier, so that it does not switch to a fiber of the parent.
 """
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
+from posix.unistd cimport getpid
 from weft._core.fiber cimport Fiber
 from weft._core.hooks cimport forget_locals, set_heir
 from weft._core.greenlets cimport PyGreenlet, PyGreenlet_GetCurrent, PyGreenlet_GetParent, PyGreenlet_Import
@@ -25,6 +28,7 @@ import os
 import sys
 
 from weft._core.deadlock import forget_idle_threads
+from weft._core.hooks import set_child_beginner
 
 cdef extern from "thread.h":
     void *weft_get_scheduler()
@@ -145,8 +149,14 @@ cdef object base_greenlet():
         greenlet = parent
 
 
+cdef int parent = 0  # the process that forked last, by a hook of the interpreter
+cdef bint begun = False  # this is a child that was set up before its hook was called
+
+
 def before_fork():
     """From here on until the child has a scheduler of its own, nobody gives way: what runs at a fork takes locks, in the child too."""
+    global parent
+    parent = getpid()
     known = weft_get_scheduler()
     if known != NULL:
         (<Scheduler>known).forking += 1
@@ -159,6 +169,24 @@ def after_fork_in_parent():
 
 
 def after_fork_in_child():
+    """Set the child up, unless somebody had to wait before."""
+    global begun
+    try:
+        if not begun:
+            set_up_child()
+    finally:
+        begun = False
+
+
+def begin_child():
+    """A fiber is about to wait in the middle of a fork: set the child up if this is one."""
+    global begun
+    if getpid() != parent and not begun:
+        begun = True
+        set_up_child()
+
+
+cdef int set_up_child() except -1:
     """The child has the current fiber alone, as its main one, and a door and a poller of its own."""
     global main_thread
     cdef Scheduler scheduler
@@ -175,7 +203,7 @@ def after_fork_in_child():
             (<Scheduler>other).close()
             schedulers.remove(other)
     if known == NULL:
-        return
+        return 0
     scheduler = <Scheduler>known
     scheduler.forking = 0
     fiber = scheduler.current
@@ -206,8 +234,10 @@ def after_fork_in_child():
     if ring is not None:
         ring.abandon()
     scheduler.reopen()  # may be refused: then the next wait tries again
+    return 0
 
 
+set_child_beginner(begin_child)
 os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)
 
 
