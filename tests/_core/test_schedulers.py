@@ -373,10 +373,10 @@ if children[0]:
     )
     lines = [f"{word} 1" for word in outcome.split()]
     assert sorted(done.stdout.splitlines()) == sorted(lines * (2 // len(lines)))
+
+
 @pytest.mark.parametrize("wait", ["weft.sleep(0)", "weft.sleep(0.01)", "weft.Event().wait(0.01)"])
-def test_who_waits_in_a_hook_of_the_fork_runs_no_fiber_of_the_parent(
-    run_python: Run, wait: str
-) -> None:
+def test_who_waits_in_a_hook_of_the_fork_runs_no_fiber_of_the_parent(run_python: Run, wait: str) -> None:
     source = f"""
 import os
 

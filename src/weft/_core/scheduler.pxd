@@ -45,9 +45,10 @@ cdef class Scheduler(Watch):
     cdef int leave(self, Fiber fiber, bint again) noexcept
     cdef PyObject *enter_from_outside(self, Fiber fiber, PyObject *outcome) noexcept
     cdef PyGreenlet *home(self, Fiber fiber) noexcept
-    cdef int choose(self, Fiber again) noexcept
+    cdef int choose(self, Fiber fiber, bint again) noexcept
     cdef void choose_anyhow(self) noexcept
     cdef PyGreenlet *where(self, Fiber fiber) noexcept
+    cdef PyGreenlet *ask_greenlet(self, Fiber fiber, void *frames) noexcept
     cdef PyObject *switch(self) noexcept
     cdef PyGreenlet *take_idle(self) noexcept
     cdef void close(self) noexcept

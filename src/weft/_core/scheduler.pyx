@@ -306,7 +306,7 @@ cdef class Scheduler(Watch):
         switch.
         """
         cdef PyObject *outcome
-        if self.choose(fiber if again else None) < 0:
+        if self.choose(fiber, again) < 0:
             return -1
         if self.following is fiber:
             self.following = None
@@ -346,13 +346,15 @@ cdef class Scheduler(Watch):
 
     cdef PyGreenlet *where(self, Fiber fiber) noexcept:
         """The greenlet that runs, a new reference. Asking greenlet costs a tenth of a switch; the first piece of a worker's frame stack tells as well."""
-        cdef PyGreenlet *greenlet
         cdef void *frames = weft_frames(self.state)
-        if frames != NULL and frames == fiber.frames:
-            greenlet = fiber.worker
-            Py_INCREF(<object><PyObject *>greenlet)
-            return greenlet
-        greenlet = weft_current_greenlet()
+        if frames == NULL or frames != fiber.frames:
+            return self.ask_greenlet(fiber, frames)
+        Py_INCREF(<object><PyObject *>fiber.worker)
+        return fiber.worker
+
+    cdef PyGreenlet *ask_greenlet(self, Fiber fiber, void *frames) noexcept:
+        """``where``, for the first time on a worker or on a greenlet of the program's; apart, so that its variables lie under no task."""
+        cdef PyGreenlet *greenlet = weft_current_greenlet()
         if greenlet == NULL:  # greenlet does not tell any more: the interpreter is about to end
             PyErr_Clear()
             greenlet = self.home(fiber)
@@ -361,15 +363,20 @@ cdef class Scheduler(Watch):
             fiber.frames = frames
         return greenlet
 
-    cdef int choose(self, Fiber again) noexcept:
-        """Take the next fiber to run as ``following``; wait for one. -1 with an error set. `again` is queued first, if it is one."""
+    cdef int choose(self, Fiber fiber, bint again) noexcept:
+        """Take the next fiber to run as ``following``; wait for one. -1 with an error set.
+
+        `again`: `fiber` is queued, but after those who are due.
+        """
+        cdef int left = self.until_look - 1
         self.switches += 1
         self.spent = 0
-        self.until_look -= 1
-        if (weft_ticked(&self.tick) or self.until_look <= 0) and self.look_between() < 0:
+        self.until_look = left
+        # the clock is asked at every other switch: that is half its cost, and the interval sees to long turns
+        if (left <= 0 or left & 1 and weft_ticked(&self.tick)) and self.look_between() < 0:
             return -1
-        if again is not None:
-            self.ready.push(again)
+        if again:
+            self.ready.push(fiber)
         while self.ready.head == NULL:
             self.looked = 0
             if self.look(True) < 0:
@@ -381,7 +388,7 @@ cdef class Scheduler(Watch):
     cdef void choose_anyhow(self) noexcept:
         """``choose`` where no fiber runs that could take an error: the main fiber gets it."""
         cdef PyObject *error
-        while self.choose(None) < 0:
+        while self.choose(None, False) < 0:
             error = weft_take_error()
             self.main.interrupt(<object>error)
             Py_XDECREF(error)
