@@ -5,6 +5,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
+import weft
+
 Run = Callable[..., CompletedProcess[str]]
 
 PRELUDE = """
@@ -304,3 +306,23 @@ task.join()
 print(task.cancelled())
 """)
     assert done.stdout == "True\n"
+
+
+def test_a_local_s_init_that_fails_runs_again_at_the_next_use() -> None:
+    calls = []
+
+    class Careful(weft.local):
+        def __init__(self) -> None:
+            calls.append(1)
+            if len(calls) == 2:
+                raise ValueError
+            self.number = 5
+
+    careful = Careful()
+
+    def use() -> int:
+        with pytest.raises(ValueError, match=r"^$"):
+            careful.number  # noqa: B018
+        return careful.number
+
+    assert weft.spawn(use).result(timeout=30) == 5

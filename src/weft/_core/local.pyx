@@ -69,7 +69,11 @@ cdef class local:
             return <dict>found
         attributes = self.begin(task)
         if type(self).__init__ is not object.__init__:
-            type(self).__init__(self, *self.args, **self.kwargs)
+            try:
+                type(self).__init__(self, *self.args, **self.kwargs)
+            except BaseException:
+                self.tasks.pop(<size_t><void *>task, None)  # the next use tries again
+                raise
         return attributes
 
     def __getattribute__(self, name):
