@@ -117,3 +117,46 @@ def test_a_listener_s_own_timeout_counts_and_is_inherited() -> None:
             accepted, _ = listener.accept()
             with accepted, pytest.raises(BlockingIOError):
                 weft.spawn(accepted.recv, 1).result(timeout=30)
+
+
+STOLEN = """
+import socket as standard, sys, threading
+import weft
+from weft import native, socket
+from weft._core import accepting
+
+accepting.do_without_ring()
+listener = standard.create_server(("127.0.0.1", 0))
+ours = socket.socket(fileno=standard.dup(listener.fileno()))
+ours.settimeout(0.05)
+sys.setswitchinterval(1e-6)
+
+
+def steal():
+    while True:
+        listener.accept()[0].close()
+
+
+def connect():
+    while True:
+        standard.create_connection(listener.getsockname()).close()
+
+
+def accept():
+    try:
+        ours.accept()[0].close()
+    except TimeoutError:
+        return "timed out"
+
+
+for work in (steal, connect):
+    threading.Thread(target=work, daemon=True).start()
+tasks = [weft.spawn(lambda: [accept() for _ in range(30)]) for _ in range(3)]
+for task in tasks:
+    task.result(timeout=30)
+print("done")
+"""
+
+
+def test_a_helped_accept_times_out_as_any_other(run_python: Run) -> None:
+    assert run_python(STOLEN).stdout == "done\n"

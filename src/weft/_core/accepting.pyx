@@ -30,6 +30,7 @@ import _socket
 import _thread
 import os
 import weakref
+from _queue import Empty
 
 from weft._core.queues import SimpleQueue
 
@@ -163,7 +164,10 @@ cdef object accept_helped(object sock, double *deadline):
                 line = lines[key] = SimpleQueue()
             help_accept(sock, key, line)
         left = remaining(sock, deadline)
-        found = line.get(True, None if left < 0 else left)
+        try:
+            found = line.get(True, None if left < 0 else left)
+        except Empty:  # the helper keeps its place; the caller's next wait times out
+            return None
     else:
         found = line.get()
     if line.empty() and key not in helped:
