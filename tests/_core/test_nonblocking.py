@@ -8,6 +8,7 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -213,3 +214,46 @@ def test_a_file_goes_out_whole(tmp_path: Path) -> None:
     os.close(writer)
     assert task.result(timeout=30) == path.read_bytes()
     os.close(reader)
+
+
+def test_helpers_that_block_keep_nobody_waiting() -> None:
+    ends = [pty.openpty() for _ in range(41)]
+    for _, slave in ends:
+        tty.setraw(slave)
+    stuck = [weft.spawn(nonblocking.write, master, bytes(SIZE)) for master, _ in ends[1:]]
+    weft.sleep(0.1)
+    master, slave = ends[0]
+    os.write(slave, b"a")
+    assert weft.spawn(nonblocking.read, master, 1).result(timeout=30) == b"a"
+    for task in stuck:
+        task.cancel()
+    weft.joinall(stuck, timeout=30)
+    for end in ends:
+        for number in reversed(end):  # the helpers' writes fail once no slave is open
+            os.close(number)
+
+
+def test_a_call_that_no_helper_begins_leaves_no_descriptor(run_python: Callable[..., CompletedProcess[str]]) -> None:
+    assert run_python(NO_HELPER).stdout == "RuntimeError 0\n"
+
+
+NO_HELPER = """
+import _thread, os, pty, tty
+
+def refuse(*_):
+    raise RuntimeError("can't start new thread")
+
+_thread.start_new_thread = refuse
+import weft
+from weft._core import nonblocking
+
+master, slave = pty.openpty()
+tty.setraw(slave)
+weft.sleep(0)
+before = len(os.listdir("/proc/self/fd"))
+os.write(slave, b"a")
+try:
+    nonblocking.read(master, 1)
+except RuntimeError as error:
+    print(type(error).__name__, len(os.listdir("/proc/self/fd")) - before)
+"""

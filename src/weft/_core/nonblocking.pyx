@@ -36,6 +36,7 @@ from weft._core.schedulers cimport get_scheduler
 
 import operator
 import os
+import sys
 
 from weft._core.offload import ThreadPool
 
@@ -67,7 +68,8 @@ cdef object standard_read = os.read, standard_write = os.write
 cdef object standard_readv = os.readv, standard_writev = os.writev
 cdef object standard_sendfile = getattr(os, "sendfile", None), standard_pread = os.pread
 cdef object duplicate = os.dup, close = os.close
-cdef object helpers = ThreadPool(32, deaf=True)
+# as many as block: one that waited for another's end could wait for ever
+cdef object helpers = ThreadPool(sys.maxsize, deaf=True)
 
 
 cdef int fail() except -1:
@@ -82,15 +84,24 @@ cdef object help_with(object call, int number, object argument, object kept):
     long as the call, even if the task that waits for it does not.
     """
     cdef int copy = duplicate(number)
+    cdef bint begun = False
 
     def run():
+        nonlocal begun
+        begun = True
         try:
             return call(copy, argument)
         finally:
             close(copy)
             bool(kept)
 
-    return helpers.call(run)
+    try:
+        return helpers.call(run)
+    except BaseException:
+        if not begun:  # no thread could be started, or the caller was interrupted before
+            begun = True
+            close(copy)
+        raise
 
 
 cdef int index(object number) except? -1:
