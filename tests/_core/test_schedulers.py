@@ -403,3 +403,16 @@ weft.joinall(tasks)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
     assert run_python(source).stdout == "the parent\nthe parent\n7\n"
+
+
+def test_a_thread_s_first_scheduler_imports_nothing(run_python: Run) -> None:
+    # A signal handler that waits in the middle of the import would meet a module half made.
+    source = """
+import sys
+import weft
+
+before = set(sys.modules)
+weft.sleep(0)
+print([name for name in set(sys.modules) - before if name.startswith("weft")])
+"""
+    assert run_python(source).stdout == "[]\n"

@@ -334,11 +334,23 @@ cdef bint failed(int number) noexcept:
     return look_at(&look) and look.revents & POLLERR
 
 
+cdef object EpollPoller = None
+cdef object PollPoller = None
+
+
+def set_pollers(epoll, poll):
+    """Say which pollers there are.
+
+    A scheduler imports none when it is made: a signal handler that needs one, too, would find the
+    module half made.
+    """
+    global EpollPoller, PollPoller
+    EpollPoller = epoll
+    PollPoller = poll
+
+
 cdef Poller make_poller():
     """The poller that ``WEFT_POLLER`` names, or the platform's best."""
-    from weft._core.epollpoller import EpollPoller
-    from weft._core.pollpoller import PollPoller
-
     name = os.environ.get("WEFT_POLLER") or ("epoll" if WEFT_EPOLL else "poll")
     if name == "epoll" and WEFT_EPOLL:
         return EpollPoller()

@@ -28,7 +28,10 @@ import os
 import sys
 
 from weft._core.deadlock import forget_idle_threads
+from weft._core.epollpoller import EpollPoller
 from weft._core.hooks import set_child_beginner
+from weft._core.poller import set_pollers
+from weft._core.pollpoller import PollPoller
 
 cdef extern from "thread.h":
     void *weft_get_scheduler()
@@ -44,6 +47,7 @@ cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
 
 PyGreenlet_Import()
+set_pollers(EpollPoller, PollPoller)
 
 cdef list schedulers = []
 cdef list abandoned = []  # what a fork left in the child of other fibers' stacks: kept, so that nothing of theirs runs there
