@@ -160,3 +160,60 @@ print("done")
 
 def test_a_helped_accept_times_out_as_any_other(run_python: Run) -> None:
     assert run_python(STOLEN).stdout == "done\n"
+
+
+def test_a_connection_that_nobody_takes_is_closed_with_its_listener(run_python: Run) -> None:
+    source = """
+import weft
+from weft import socket
+from weft._core import accepting
+
+accepting.do_without_ring()
+accepting.share()
+for _ in range(30):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), timeout=10)
+        task = weft.spawn(listener.accept)
+        weft.sleep(0)  # a helper accepts
+        task.cancel()
+        task.join()
+    del task, listener
+    with client:
+        assert client.recv(1) == b""
+print("closed")
+"""
+    assert run_python(source).stdout == "closed\n"
+
+
+def test_a_ring_that_was_refused_for_want_of_a_descriptor_is_tried_again(run_python: Run) -> None:
+    source = """
+import os, resource
+import weft
+from weft import socket
+from weft._core import accepting
+
+def kinds():
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            yield os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            pass
+
+accepting.share()
+listener = socket.create_server(("127.0.0.1", 0))
+clients = [socket.create_connection(listener.getsockname()) for _ in range(2)]
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+free = os.dup(0)
+os.close(free)
+resource.setrlimit(resource.RLIMIT_NOFILE, (free if REFUSED else soft, hard))
+try:
+    listener.accept()
+    assert not REFUSED
+except OSError:
+    assert REFUSED
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+listener.accept()
+print(any("io_uring" in kind for kind in kinds()))
+"""
+    serves = run_python(source.replace("REFUSED", "False")).stdout  # some systems lend no ring
+    assert run_python(source.replace("REFUSED", "True")).stdout == serves

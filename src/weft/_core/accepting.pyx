@@ -10,7 +10,8 @@ the order of preference:
   descriptor that stays open, so a process that shares nothing has none.
 - accept(2) on a descriptor that was set not to block.
 - A helper thread, when poll says that there is a connection. It blocks in our place if another process was faster, and gets the
-  next connection. If the call that wanted it is over, the listener's next accept gets it. If the listener is closed
+  next connection. If the call that wanted it is over, the listener's next accept gets it. If none comes, the connection
+  is closed with the last listener object that asked for it. If the listener is closed
   meanwhile, the helper stays blocked until one more connection comes, and drops it: nothing can call it back.
 
 Rejected:
@@ -20,8 +21,9 @@ Rejected:
 - SO_RCVTIMEO on the listener. It is shared too, and rounds up to 4 ms of standstill.
 """
 
-from libc.errno cimport EAGAIN, EBADF, EINTR, ENOSYS
+from libc.errno cimport EAGAIN, EBADF, EINTR, EMFILE, ENFILE, ENOMEM, ENOSYS, errno
 from libc.string cimport memset
+from posix.unistd cimport close
 from weft._core.attempts cimport at_once, remaining
 from weft._core.poller cimport identify, readable
 from weft._core.socketobject cimport AF_INET, AF_INET6, AF_UNIX, head
@@ -73,10 +75,41 @@ cdef weft_ring ring  # one for the process: an accept ends before anybody else c
 cdef Ring state = UNTRIED
 cdef bint shared = False  # another process may have what this one has
 # of connections that helpers have accepted, by the listener's device and inode
-cdef dict lines = {}
+cdef object lines = weakref.WeakValueDictionary()
+cdef object keepers = weakref.WeakKeyDictionary()  # the line of each listener object that asked
 cdef set helped = set()  # listeners that a helper accepts on
 cdef object base = _socket.socket
 cdef object start_thread = _thread.start_new_thread
+
+
+class Line(SimpleQueue):
+    """Connections that helpers have accepted for one listener, which can be referred to weakly."""
+
+
+cdef class Accepted:
+    """A connection that nobody has taken. It is closed if nobody does."""
+
+    cdef int number  # its descriptor, -1 once somebody has it
+    cdef object address  # of the peer
+
+    def __cinit__(self):
+        self.number = -1
+
+    def __dealloc__(self):
+        if self.number >= 0:
+            close(self.number)
+
+    cdef tuple take(self):
+        cdef int number = self.number
+        self.number = -1
+        return number, self.address
+
+
+cdef Accepted accepted_by(object copy):
+    """Accept a connection on `copy`. Blocks the thread."""
+    cdef Accepted found = Accepted.__new__(Accepted)
+    found.number, found.address = base._accept(copy)
+    return found
 
 
 cdef bint ring_serves() noexcept:
@@ -90,6 +123,8 @@ cdef bint ring_serves() noexcept:
                 state = USABLE
             else:
                 weft_ring_close(&ring)
+        elif errno == EMFILE or errno == ENFILE or errno == ENOMEM:  # for now
+            state = UNTRIED
     return state == USABLE
 
 
@@ -161,7 +196,8 @@ cdef object accept_helped(object sock, double *deadline):
             if not readable(head(sock).sock_fd):
                 return None
             if line is None:
-                line = lines[key] = SimpleQueue()
+                line = lines[key] = Line()
+            keepers[sock] = line
             help_accept(sock, key, line)
         left = remaining(sock, deadline)
         try:
@@ -172,9 +208,10 @@ cdef object accept_helped(object sock, double *deadline):
         found = line.get()
     if line.empty() and key not in helped:
         lines.pop(key, None)
+        keepers.pop(sock, None)
     if isinstance(found, Exception):
         raise found
-    return found
+    return (<Accepted>found).take()
 
 
 cdef int help_accept(object sock, object key, object line) except -1:
@@ -184,7 +221,7 @@ cdef int help_accept(object sock, object key, object line) except -1:
 
     def accept():
         try:
-            found = base._accept(copy)
+            found = accepted_by(copy)
         except Exception as error:
             found = error
         copy.close()
@@ -193,9 +230,7 @@ cdef int help_accept(object sock, object key, object line) except -1:
         if owner is not None and owner.fileno() >= 0:
             line.put(found)
             return
-        lines.pop(key, None)
-        if isinstance(found, tuple):
-            os.close(found[0])
+        lines.pop(key, None)  # a connection is closed here
 
     helped.add(key)
     try:
@@ -246,6 +281,7 @@ def after_fork_in_child():
         weft_ring_close(&ring)
         state = UNTRIED
     lines.clear()
+    keepers.clear()
     helped.clear()
 
 
