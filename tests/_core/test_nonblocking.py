@@ -4,6 +4,7 @@ import errno
 import os
 import pty
 import socket
+import struct
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -257,3 +258,17 @@ try:
 except RuntimeError as error:
     print(type(error).__name__, len(os.listdir("/proc/self/fd")) - before)
 """
+
+
+def test_a_socket_s_own_timeout_counts() -> None:
+    short = struct.pack("ll", 0, 20_000)
+    first, second = socket.socketpair()
+    with first, second:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, short)
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, short)
+        for read in (lambda: nonblocking.read(first.fileno(), 1), lambda: nonblocking.readv(first.fileno(), [bytearray(1)])):
+            with pytest.raises(BlockingIOError):
+                weft.spawn(read).result(timeout=30)
+        assert 0 < weft.spawn(nonblocking.write, first.fileno(), bytes(10_000_000)).result(timeout=30) < 10_000_000
+        with pytest.raises(BlockingIOError):
+            weft.spawn(nonblocking.write, first.fileno(), b"a").result(timeout=30)

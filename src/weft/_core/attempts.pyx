@@ -104,11 +104,16 @@ cdef double asked_of_system(int number, int option) noexcept:
 cdef double own_limit(
     object sock, Descriptor descriptor, int direction, double *deadline
 ) except -2:
+    return system_limit(head(sock).sock_fd, descriptor, direction, deadline)
+
+
+cdef double system_limit(
+    int number, Descriptor descriptor, int direction, double *deadline
+) except -2:
     """Return the seconds that the socket's own timeout leaves before a wait, -1 for no end.
 
     A socket that weft made has none until ``setsockopt`` says so; any other is asked once.
     """
-    cdef int number = head(sock).sock_fd
     cdef double left
     if descriptor.timed == UNASKED:
         left = max(asked_of_system(number, SO_RCVTIMEO), asked_of_system(number, SO_SNDTIMEO))

@@ -29,8 +29,9 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport EAGAIN, EINTR, EINVAL, errno
 from libc.string cimport memcpy
+from weft._core.attempts cimport system_limit
 from weft._core.descriptors cimport wait_descriptor
-from weft._core.poller cimport READ, WRITE, is_ready
+from weft._core.poller cimport READ, UNASKED, WRITE, Descriptor, is_ready
 from weft._core.scheduler cimport Scheduler, overdue
 from weft._core.schedulers cimport get_scheduler
 
@@ -141,9 +142,20 @@ cdef ssize_t attempt(
     return moved
 
 
-cdef int wait(int number, int direction) except -1:
+cdef int wait(int number, int kind, int direction, double *deadline) except -1:
+    """Park until the descriptor may be ready.
+
+    A socket's own timeout counts (SO_RCVTIMEO, SO_SNDTIMEO): BlockingIOError. `deadline` is 0 before
+    the first wait of a call.
+    """
     cdef Scheduler scheduler = get_scheduler()
-    return wait_descriptor(scheduler, scheduler.poller.find(number), direction, -1, False)
+    cdef Descriptor descriptor = scheduler.poller.find(number)
+    cdef double limit = -1
+    if kind == WEFT_SOCKET:
+        if not descriptor.owned:  # the record may be an older file's
+            descriptor.timed = UNASKED
+        limit = system_limit(number, descriptor, direction, deadline)
+    return wait_descriptor(scheduler, descriptor, direction, limit, False)
 
 
 cdef int kind_of(int number) except -1:
@@ -231,18 +243,20 @@ cdef class Pieces:
 cdef ssize_t take(int number, int kind, Pieces pieces) except -1:
     """Read what there is into `pieces`; parks while there is nothing."""
     cdef ssize_t moved
+    cdef double deadline = 0
     while True:
         moved = attempt(number, kind, pieces.vector, pieces.count, pieces.size, False)
         if moved >= 0:
             return moved
         if moved == WEFT_HELP:
             return pieces.fill(help_with(standard_read, number, pieces.size, None))
-        wait(number, READ)
+        wait(number, kind, READ, &deadline)
 
 
 cdef ssize_t give(int number, int kind, Pieces pieces) except -1:
     """Write all of `pieces`; parks while there is no room. Returns less only after an error."""
     cdef ssize_t moved, size = pieces.size
+    cdef double deadline = 0
     cdef int left
     while True:
         try:
@@ -256,7 +270,12 @@ cdef ssize_t give(int number, int kind, Pieces pieces) except -1:
                 raise
             return size - pieces.size
         if moved < 0:
-            wait(number, WRITE)
+            try:
+                wait(number, kind, WRITE, &deadline)
+            except BlockingIOError:
+                if pieces.size == <size_t>size:
+                    raise
+                return size - pieces.size
             continue
         pieces.advance(moved)
         if pieces.size == 0 or kind == WEFT_OTHER:
@@ -268,6 +287,7 @@ def read(number, Py_ssize_t size) -> bytes:
     cdef int fd = index(number), kind
     cdef iovec piece
     cdef ssize_t moved
+    cdef double deadline = 0
     cdef object data
     if size < 0:
         raise OSError(EINVAL, os.strerror(EINVAL))
@@ -285,7 +305,7 @@ def read(number, Py_ssize_t size) -> bytes:
         data = None  # a task that waits holds no memory for what may come
         if moved == WEFT_HELP:
             return help_with(standard_read, fd, size, None)
-        wait(fd, READ)
+        wait(fd, kind, READ, &deadline)
 
 
 def read_into(number, buffer) -> int:
