@@ -3,6 +3,7 @@
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
+from weft._core.fiber cimport Fiber
 from weft._core.greenlets cimport METH_FASTCALL, PyCFunction, PyCFunction_NewEx, PyMethodDef
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
@@ -72,4 +73,6 @@ def give_way() -> None:
 
 def set_running_loop(loop) -> None:
     """The event loop of asyncio that runs in the current task; None for none."""
-    get_scheduler().current.loop = loop
+    cdef Fiber fiber = get_scheduler().current
+    fiber.loop = loop
+    fiber.has_loop = loop is not None

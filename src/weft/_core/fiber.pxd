@@ -20,7 +20,8 @@ cdef class Fiber(Runnable):
     cdef Scope scope
     cdef double limit
     cdef int countdown
-    cdef bint has_locals
+    cdef unsigned char has_locals
+    cdef unsigned char has_loop
     cdef object loop
     cdef void run(self) noexcept
     cdef int interrupt(self, object exception) except -1

@@ -312,14 +312,14 @@ cdef class Scheduler(Watch):
             self.following = None
             return 0
         fiber.greenlet = self.where(fiber)
-        if fiber.loop is not None:
+        if fiber.has_loop:
             set_loop(None)
         outcome = self.switch()
         if self.current is not fiber:
             outcome = self.enter_from_outside(fiber, outcome)
         Py_XDECREF(<PyObject *>fiber.greenlet)
         fiber.greenlet = NULL
-        if fiber.loop is not None:
+        if fiber.has_loop:
             set_loop(fiber.loop)
         if outcome == NULL:
             return -1

@@ -191,6 +191,7 @@ cdef class Task(Fiber):
         if self.has_locals:
             forget_locals(self)
         self.context = self.scope = self.pending = self.loop = None
+        self.has_loop = False
         if <void *>self == heir:
             end_process(self)
         if Py_REFCNT(self) <= 2:  # the registry's and the scheduler's: nobody will ever ask
