@@ -314,3 +314,23 @@ batch(1_000_000)
 print(resident() - before)
 """)
     assert int(done.stdout) < 1_000_000
+
+
+def test_a_task_drops_its_locals_before_its_joiners_go_on() -> None:
+    gone: list[int] = []
+    local = weft.local()
+
+    class Kept:
+        def __del__(self) -> None:
+            weft.sleep(0)
+            gone.append(1)
+
+    def work() -> None:
+        task = weft.spawn(setattr, local, "value", Kept())
+        task.add_done_callback(lambda _: setattr(local, "value", None))
+        task.join()
+
+    thread = threading.Thread(target=work)  # with it the task would end in the middle
+    thread.start()
+    thread.join()
+    assert gone == [1]

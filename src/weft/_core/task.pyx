@@ -180,6 +180,9 @@ cdef class Task(Fiber):
     cdef void finish(self) noexcept:
         """Tell everybody, and let go of what may run somebody's code when it is dropped."""
         self.drop_function()
+        # Finalizers may wait. A joiner may end the thread, and what waits there never goes on.
+        if self.has_locals:
+            forget_locals(self)
         self.ended = True
         if self.joiners is not None:
             self.joiners.wake_all()
@@ -188,7 +191,7 @@ cdef class Task(Fiber):
             for callback in callbacks:
                 self.call(callback)
             callbacks = callback = None
-        if self.has_locals:
+        if self.has_locals:  # set by a callback
             forget_locals(self)
         self.context = self.scope = self.pending = self.loop = None
         self.has_loop = False
