@@ -7,7 +7,6 @@ at a time uses the range.
 import errno
 import fcntl
 import os
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -106,9 +105,9 @@ def replace(fresh: int, number: int) -> None:
     try:
         os.dup2(fresh, number)
     except OSError as error:
-        if number >= resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
-            raise OSError(errno.EMFILE, "the limit of descriptors is low") from error
-        raise
+        os.fstat(fresh)  # it is open, so it was `number` that the system refused
+        check(error.errno == errno.EBADF, "dup2", error)
+        raise OSError(errno.EMFILE, "the limit of descriptors was low") from error
 
 
 @operation(2)
