@@ -119,6 +119,11 @@ cdef object body_of(Scheduler scheduler, Body body):
     return made
 
 
+cdef inline bint undisturbed(Fiber fiber) noexcept:
+    """Return whether nothing at all can interrupt `fiber`: asked twice a yield, so without a call."""
+    return fiber.limit == INFINITY and not fiber.countdown and not fiber.cancelling and fiber.pending is None
+
+
 cdef int attend(void *scheduler) except -1:
     """Called by the interpreter between two of its steps: if they are the main fiber's, it runs the signal handlers that it was told of."""
     cdef Scheduler own = <Scheduler>scheduler
@@ -274,14 +279,14 @@ cdef class Scheduler(Watch):
         cdef int outcome
         if self.forking:
             self.settle_fork(None)
-        if fiber.interrupted():
+        if not undisturbed(fiber) and fiber.interrupted():
             return fiber.deliver(None)
         fiber.state = READY
         outcome = self.leave(fiber, True)
         fiber.state = RUNNING
         if outcome < 0:
             return -1
-        if fiber.interrupted():
+        if not undisturbed(fiber) and fiber.interrupted():
             return fiber.deliver(None)
         if fiber.signalled:
             run_handlers(self.errands, fiber, None)
@@ -346,11 +351,13 @@ cdef class Scheduler(Watch):
 
     cdef PyGreenlet *where(self, Fiber fiber) noexcept:
         """The greenlet that runs, a new reference. Asking greenlet costs a tenth of a switch; the first piece of a worker's frame stack tells as well."""
+        cdef PyGreenlet *greenlet
         cdef void *frames = weft_frames(self.state)
-        if frames == NULL or frames != fiber.frames:
-            return self.ask_greenlet(fiber, frames)
-        Py_INCREF(<object><PyObject *>fiber.worker)
-        return fiber.worker
+        if frames != NULL and frames == fiber.frames:
+            greenlet = fiber.worker
+            Py_INCREF(<object><PyObject *>greenlet)
+            return greenlet
+        return self.ask_greenlet(fiber, frames)
 
     cdef PyGreenlet *ask_greenlet(self, Fiber fiber, void *frames) noexcept:
         """``where``, for the first time on a worker or on a greenlet of the program's; apart, so that its variables lie under no task."""
