@@ -34,7 +34,8 @@ def compiler_flags() -> list[str]:
     if DEBUG:
         return ["-O0", "-g", "-UNDEBUG"]
     if sys.platform == "linux":
-        return ["-O3", "-g0", "-fno-plt", "-fno-semantic-interposition"]
+        # aligned: a yield took up to 5 % more or less, as changes elsewhere moved the functions it is made of
+        return ["-O3", "-g0", "-fno-plt", "-fno-semantic-interposition", "-falign-functions=64"]
     return ["-O3"]
 
 

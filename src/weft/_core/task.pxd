@@ -21,6 +21,7 @@ cdef class Task(Fiber):
     cdef void fail(self, object error) noexcept
     cdef int ask(self) except -1
     cdef void finish(self) noexcept
+    cdef void tell(self) noexcept
     cdef void drop_function(self) noexcept
     cdef void drop_later(self) noexcept
     cdef int give_back(self) except -1

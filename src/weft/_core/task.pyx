@@ -186,15 +186,12 @@ cdef class Task(Fiber):
         self.ended = True
         if self.joiners is not None:
             self.joiners.wake_all()
-        callbacks, self.callbacks = self.callbacks, None
-        if callbacks is not None:
-            for callback in callbacks:
-                self.call(callback)
-            callbacks = callback = None
-        if self.has_locals:  # set by a callback
-            forget_locals(self)
-        self.context = self.scope = self.pending = self.loop = None
-        self.has_loop = False
+        if self.callbacks is not None:
+            self.tell()
+        self.context = None
+        if self.scope is not None or self.pending is not None or self.has_loop:
+            self.scope = self.pending = self.loop = None
+            self.has_loop = False
         if <void *>self == heir:
             end_process(self)
         if Py_REFCNT(self) <= 2:  # the registry's and the scheduler's: nobody will ever ask
@@ -203,6 +200,15 @@ cdef class Task(Fiber):
                 self.drop_later()
         elif self.error is not None or PyObject_IS_GC(<PyObject *>self.value):
             PyObject_GC_Track(<PyObject *>self)
+
+    cdef void tell(self) noexcept:
+        """Run the callbacks, and drop what they have set in locals."""
+        callbacks, self.callbacks = self.callbacks, None
+        for callback in callbacks:
+            self.call(callback)
+        callbacks = callback = None
+        if self.has_locals:
+            forget_locals(self)
 
     cdef void drop_function(self) noexcept:
         """Let go of the function and its arguments, but for the name, should anybody ask for it."""
@@ -470,16 +476,17 @@ def joinall(tasks, timeout=None):
     cdef double limit = seconds(timeout)
     cdef double deadline = monotonic() + limit
     cdef double left = limit
-    tasks = list(tasks)
-    for each in tasks:
+    cdef list given = list(tasks)
+    for each in given:
         if not isinstance(each, Task):
             raise TypeError(f"joinall takes tasks, not {each!r}")
-    for task in tasks:
+    for each in given:
+        task = <Task>each
         if not task.ended:
             if limit >= 0:
                 left = max(deadline - monotonic(), 0)
             task.wait_end(left)
-    return tasks if limit < 0 else [task for task in tasks if (<Task>task).ended]
+    return given if limit < 0 else [each for each in given if (<Task>each).ended]
 
 
 def make_main():
