@@ -63,7 +63,7 @@ class Campaign:
         settings = replace(self.first, seed=self.first.seed + number)
         if self.rotates:
             settings = rotation(self.first, number)
-        output = tempfile.TemporaryFile()
+        output = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the run is over
         environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
         if settings.poller:
             environment["WEFT_POLLER"] = settings.poller

@@ -13,11 +13,13 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from random import Random
 from typing import Any
 
-import weft
 from greenlet import getcurrent
+
+import weft
 from weft import native
 from weft._core import offload
 from weft._core.schedulers import alive
@@ -315,7 +317,6 @@ def run(settings: Settings) -> int:
 def warm_up(world: World) -> None:
     """Import what operations import on need, and let idle threads end."""
     import concurrent.futures
-    import traceback as _
 
     "host".encode("idna")  # a codec whose module cannot be opened once is never found again
     assert weft.select  # imported by two tasks at once, a module may be seen half made
@@ -350,7 +351,7 @@ def table(world: World) -> None:
 def report(world: World, seconds: float, status: int) -> None:
     """Print the summary in one line, which is what a campaign shows."""
     total = sum(count for name, count in world.counts.items() if name[0] != "(")
-    pages = int(open("/proc/self/statm").read().split()[1])
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
     rest = ", ".join(f"{count} {name}" for name, count in world.counts.items() if name[0] == "(")
     print(
         f"seed {world.settings.seed}: {total} operations in {seconds:.1f} s"

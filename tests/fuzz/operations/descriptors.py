@@ -73,7 +73,7 @@ def closed(world: World, rng: Random, depth: int) -> None:
     """Close a pipe under its waiters: EBADF; then use its number again."""
     ends: list[object] = []
     try:
-        with range_of_pipes() as (source, target):
+        with range_of_pipes() as (source, _):
             tasks = [weft.spawn(wait, source, False, ends) for _ in range(rng.randint(1, 3))]
             try:
                 weft.sleep(0)
@@ -115,7 +115,7 @@ def replaced(world: World, rng: Random, depth: int) -> None:
     """Put another pipe in the place of a waited one (dup2): a wait works, or it raises."""
     ends: list[object] = []
     try:
-        with range_of_pipes() as (source, target):
+        with range_of_pipes() as (source, _):
             fresh, other = lifted_pipe()
             tasks = [weft.spawn(wait, source, False, ends) for _ in range(rng.randint(0, 2))]
             try:
@@ -160,7 +160,7 @@ def swept(world: World, rng: Random, depth: int) -> None:
     """Close the whole private range under its waiters; then use it again."""
     ends: list[object] = []
     try:
-        with range_of_pipes() as (source, target):
+        with range_of_pipes() as (source, _):
             tasks = [weft.spawn(wait, source, False, ends) for _ in range(rng.randint(1, 3))]
             try:
                 weft.sleep(0)

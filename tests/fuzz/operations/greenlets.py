@@ -3,8 +3,9 @@
 from random import Random
 from typing import Any
 
-import weft
 from greenlet import getcurrent, greenlet
+
+import weft
 
 from ..world import Bad, World, check
 from . import operation

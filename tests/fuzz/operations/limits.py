@@ -13,7 +13,6 @@ from weft import socket
 from ..world import World, check
 from . import operation
 
-
 SOFT, HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
