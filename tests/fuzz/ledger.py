@@ -1,7 +1,7 @@
 """The accounts of a run, and the checks that read them."""
 
 import os
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -70,21 +70,24 @@ class Inside:
     """Counts who is inside what, for mutual exclusion."""
 
     def __init__(self) -> None:
-        self.counts: Counter[object] = Counter()
+        # One entry for each who is inside. To append and to pop are single steps, also where a
+        # finalizer lets others run between two steps of Python: a sum would lose some.
+        self.within: defaultdict[object, list[None]] = defaultdict(list)
 
     @contextmanager
     def entered(self, place: object, most: int) -> Iterator[None]:
         """Count the block as inside `place`, where at most `most` may be at once."""
-        self.counts[place] += 1
-        check(self.counts[place] <= most, "too many inside", place, self.counts[place])
+        within = self.within[place]
+        within.append(None)
         try:
+            check(len(within) <= most, "too many inside", place, len(within))
             yield
         finally:
-            self.counts[place] -= 1
+            within.pop()
 
     def verify(self) -> None:
         """Check that everybody has left."""
-        left = {place: number for place, number in self.counts.items() if number}
+        left = {place: len(within) for place, within in self.within.items() if within}
         check(not left, "somebody is still inside", left)
 
 
