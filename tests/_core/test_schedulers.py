@@ -57,7 +57,8 @@ weft.sleep(0.02)
 
 
 def test_no_descriptor_left_when_a_thread_first_waits(run_python: Run) -> None:
-    done = run_python("""
+    done = run_python(
+        """
 import os, resource, threading, weft
 
 weft.sleep(0)
@@ -78,7 +79,9 @@ thread = threading.Thread(target=work)
 thread.start()
 thread.join()
 print(weft.spawn(int, "8").result())
-""")
+""",
+        WEFT_POLLER="epoll",
+    )
     assert done.stdout.split() == ["24", "24", "24", "slept", "with", "3", "7", "8"]
 
 

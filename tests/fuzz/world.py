@@ -319,6 +319,8 @@ def warm_up(world: World) -> None:
     import concurrent.futures
 
     "host".encode("idna")  # a codec whose module cannot be opened once is never found again
+    import weft.subprocess
+
     assert weft.select  # imported by two tasks at once, a module may be seen half made
     assert list(weft.map(abs, [1])) == [1]
     weft.iterator(lambda: weft.emit(1))()
