@@ -113,7 +113,7 @@ cdef Accepted accepted_by(object copy):
 
 
 cdef bint ring_serves() noexcept:
-    """Whether io_uring can accept without waiting; the first question opens the ring."""
+    """Return whether io_uring can accept without waiting; the first question opens the ring."""
     global state
     if state == UNTRIED:
         state = REFUSED

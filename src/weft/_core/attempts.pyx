@@ -128,7 +128,7 @@ cdef double system_limit(
 
 
 cdef bint waits(object sock, int flags) noexcept:
-    """Whether a call with `flags` waits.
+    """Return whether a call with `flags` waits.
 
     With a timeout of its own the standard library waits by poll, whatever the flags.
     """
@@ -140,7 +140,7 @@ cdef bint waits(object sock, int flags) noexcept:
 
 
 cdef bint waits_for_all(object sock, int flags) noexcept:
-    """Whether a read with `flags` goes on until it has all that it asked for."""
+    """Return whether a read with `flags` goes on until it has all that it asked for."""
     if not flags & MSG_WAITALL or head(sock).sock_timeout >= 0 or head(sock).sock_type != SOCK_STREAM:
         return False
     if not waits(sock, flags):

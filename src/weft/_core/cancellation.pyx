@@ -87,7 +87,7 @@ cdef class CancelScope(Scope):
         raise RuntimeError("cancel scopes are left in reverse order, by the task that entered them")
 
     cdef bint catches(self, Fiber fiber):
-        """Whether Cancelled ends here."""
+        """Return whether Cancelled ends here."""
         return self.cancelled and (self.shielded or not fiber.cancelling)
 
     def __exit__(self, kind, error, traceback):
@@ -134,7 +134,7 @@ cdef class CancelScope(Scope):
 
     @property
     def shield(self) -> bool:
-        """Whether cancellations from outside wait until the block is left. May be set."""
+        """Return whether cancellations from outside wait until the block is left. May be set."""
         return self.shielded
 
     @shield.setter
@@ -144,14 +144,14 @@ cdef class CancelScope(Scope):
 
     @property
     def cancel_called(self) -> bool:
-        """Whether it was cancelled, by ``cancel`` or by its deadline."""
+        """Return whether it was cancelled, by ``cancel`` or by its deadline."""
         if not self.cancelled and self.fiber is not None and self.limit <= monotonic():
             self.fiber.expire(monotonic())
         return self.cancelled
 
     @property
     def expired(self) -> bool:
-        """Whether it was its deadline that cancelled it."""
+        """Return whether it was its deadline that cancelled it."""
         return self.cancel_called and (<Scope>self).expired
 
     def __repr__(self):
@@ -193,7 +193,7 @@ def move_on_after(seconds, *, bint shield=False):
 
 
 cdef bint stands_in(Fiber fiber, Scope wanted):
-    """Whether `fiber` is in the scope `wanted` (None: it always is)."""
+    """Return whether `fiber` is in the scope `wanted` (None: it always is)."""
     cdef Scope scope = fiber.scope
     while scope is not None and scope is not wanted:
         scope = scope.outer

@@ -37,7 +37,7 @@ cdef class Case:
         raise NotImplementedError
 
     cdef bint prompt(self):
-        """Whether ``attempt`` lets nobody else run now."""
+        """Return whether ``attempt`` lets nobody else run now."""
         return True
 
     cdef object claim(self):
@@ -58,7 +58,7 @@ cdef class Case:
         return 0
 
     cdef bint cut_short(self, Scheduler scheduler):
-        """Whether a fork woke it, not what it waits for: this is the child."""
+        """Return whether a fork woke it, not what it waits for: this is the child."""
         return False
 
     cdef object outcome(self):

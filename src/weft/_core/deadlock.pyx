@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Whether anything can still happen, and if not, who waits for what.
+"""Return whether anything can still happen, and if not, who waits for what.
 
 Rules:
 - Asked only by the main thread, when it has no timer and no descriptor to wait for.
@@ -34,7 +34,7 @@ cdef int SHOWN = 100  # lines of the message; the error has them all
 
 
 cdef class ProgramHandler:
-    """What stands before a signal handler of the program, ``program``. The twin of ``signal`` extends it."""
+    """The object in front of a signal handler of the program, ``program``. The twin of ``signal`` extends it."""
 
     cdef readonly object program
 
@@ -55,12 +55,12 @@ def forget_idle_threads():
 
 
 def others_run() -> bool:
-    """Whether the process has another thread of Python that may wake somebody."""
+    """Return whether the process has another thread of Python that may wake somebody."""
     return weft_count_states() - idle_threads > 1
 
 
 def threads_left() -> bool:
-    """Whether the process has another thread, of Python or not, that may wake somebody."""
+    """Return whether the process has another thread, of Python or not, that may wake somebody."""
     if others_run():
         return True
     cdef Py_ssize_t count = weft_count_threads()
@@ -68,7 +68,7 @@ def threads_left() -> bool:
 
 
 cdef bint handled():
-    """Whether a signal handler of the program's own may wake somebody."""
+    """Return whether a signal handler of the program's own may wake somebody."""
     for number in _signal.valid_signals():
         handler = _signal.getsignal(number)
         if isinstance(handler, ProgramHandler):

@@ -202,7 +202,7 @@ cdef inline uint64_t data_of(Descriptor descriptor) noexcept:
 
 
 cdef bint watched(int epoll, int number) noexcept:
-    """Whether `epoll` is an epoll object that watches `number`.
+    """Return whether `epoll` is an epoll object that watches `number`.
 
     One that does not is left as it was.
     """

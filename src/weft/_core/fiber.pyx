@@ -67,7 +67,7 @@ cdef class Fiber(Runnable):
         raise Cancelled
 
     cdef bint interrupted(self) noexcept:
-        """Whether it must not wait now: it is cancelled, or there is something to raise in it. Asked before each wait."""
+        """Return whether it must not wait now: it is cancelled, or there is something to raise in it. Asked before each wait."""
         cdef double now
         if self.countdown:
             self.countdown -= 1

@@ -347,7 +347,7 @@ def writev(number, buffers) -> int:
 
 
 cdef bint countable(object buffers) except -1:
-    """Whether the system takes so many buffers.
+    """Return whether the system takes so many buffers.
 
     If not, the interpreter's own function says what is wrong.
     """

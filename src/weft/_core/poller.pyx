@@ -263,11 +263,11 @@ cdef class Poller:
         raise NotImplementedError
 
     cdef bint intact(self):
-        """Whether the poller's own descriptors still mean what they did."""
+        """Return whether the poller's own descriptors still mean what they did."""
         return True
 
     cdef bint uses(self, int low, int high):
-        """Whether the poller has a descriptor of its own from `low` up to, not including, `high`."""
+        """Return whether the poller has a descriptor of its own from `low` up to, not including, `high`."""
         return False
 
     cdef void close(self) noexcept:
@@ -285,7 +285,7 @@ cdef class Poller:
         raise NotImplementedError
 
     cdef bint holds(self, Descriptor descriptor) except -1:
-        """Whether the number of `descriptor` still means the file that was registered."""
+        """Return whether the number of `descriptor` still means the file that was registered."""
         raise NotImplementedError
 
     cdef int poll(self, double timeout) except -1:
@@ -307,7 +307,7 @@ cdef bint look_at(pollfd *look) noexcept:
 
 
 cdef bint is_ready(int number, short events) except -1:
-    """Whether one of `events` holds for descriptor `number` now, an error or an end.
+    """Return whether one of `events` holds for descriptor `number` now, an error or an end.
 
     Raises OSError(EBADF) for a number that is not open.
     """
@@ -322,12 +322,12 @@ cdef bint is_ready(int number, short events) except -1:
 
 
 cdef bint readable(int number) except -1:
-    """Whether descriptor `number` has something to read now."""
+    """Return whether descriptor `number` has something to read now."""
     return is_ready(number, POLLIN)
 
 
 cdef bint failed(int number) noexcept:
-    """Whether an error waits to be fetched from descriptor `number`."""
+    """Return whether an error waits to be fetched from descriptor `number`."""
     cdef pollfd look
     look.fd = number
     look.events = 0

@@ -65,7 +65,7 @@ cdef class Store(Source):
         return self.claim()
 
     cdef bint may_wait(self, double seconds) except -1:
-        """Whether a call that may take so many seconds may wait now.
+        """Return whether a call that may take so many seconds may wait now.
 
         Raises the error for a number that is too large, as ``queue`` does here.
         """
@@ -231,7 +231,7 @@ cdef class Refused:
 
 
 cdef bint before(object one, object other) except -1:
-    """Whether `one` comes out before `other`.
+    """Return whether `one` comes out before `other`.
 
     Two that are stored and cannot be compared come out in any order.
     """
@@ -391,7 +391,7 @@ cdef class PriorityQueue(Queue):
         return 0
 
     cdef bint crowded(self) except -1:
-        """Whether every place is taken or promised."""
+        """Return whether every place is taken or promised."""
         return 0 < self.maxsize <= <Py_ssize_t>len(self.items) + self.promised
 
     cdef bint accept(self, object item) except -1:

@@ -68,7 +68,7 @@ cdef class RunQueue:
         self.inner = self.outer = -1
 
     cdef bint is_door(self, int number) noexcept:
-        """Whether `number` still means an end of the door."""
+        """Return whether `number` still means an end of the door."""
         cdef unsigned long long device, inode
         if number < 0 or not weft_identify(number, &device, &inode):
             return False
@@ -78,7 +78,7 @@ cdef class RunQueue:
         return self.is_door(self.inner) and self.is_door(self.outer)
 
     cdef bint uses(self, int low, int high) noexcept:
-        """Whether the door has a number from `low` up to, not including, `high`."""
+        """Return whether the door has a number from `low` up to, not including, `high`."""
         return low <= self.inner < high or low <= self.outer < high
 
     cdef void push(self, Runnable runnable) noexcept:

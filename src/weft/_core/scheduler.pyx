@@ -113,7 +113,7 @@ cdef PyObject *launch(PyObject *body, PyObject *const *words, size_t count, PyOb
 ctypedef PyObject *(*Body)(PyObject *, PyObject *const *, size_t, PyObject *) noexcept
 
 cdef object body_of(Scheduler scheduler, Body body):
-    """What greenlet calls as the body of a greenlet of `scheduler`."""
+    """Return a callable that greenlet runs as the body of a greenlet of `scheduler`."""
     made = PyCFunction_NewEx(&work_definition, <PyObject *>scheduler, None)
     (<PyCFunctionObject *><PyObject *>made).vectorcall = <void *>body
     return made
@@ -346,7 +346,7 @@ cdef class Scheduler(Watch):
         return NULL
 
     cdef PyGreenlet *home(self, Fiber fiber) noexcept:
-        """Where a fiber runs that has not parked, borrowed: a raw greenlet that it may be on is not known."""
+        """Return the greenlet of a fiber that has not parked, borrowed. A raw greenlet that it is on is not known."""
         return fiber.worker if fiber.worker != NULL else <PyGreenlet *><PyObject *>self.base
 
     cdef PyGreenlet *where(self, Fiber fiber) noexcept:

@@ -198,7 +198,7 @@ cdef bint pause_or_expire(object sock, double pause, double *deadline) except -1
 
 
 cdef bint ended(object sock):
-    """Whether the peer of a stream has ended it."""
+    """Return whether the peer of a stream has ended it."""
     return is_ready(head(sock).sock_fd, POLLRDHUP)
 
 
@@ -287,7 +287,7 @@ cdef object receive_messages(object sock, list buffers, tuple rest, tuple found)
 
 
 cdef bint sends_all(object sock, int flags) noexcept:
-    """Whether a send with `flags` goes on until all is sent."""
+    """Return whether a send with `flags` goes on until all is sent."""
     cdef bint blocks = head(sock).sock_timeout < 0 and not flags & MSG_DONTWAIT
     return blocks and head(sock).sock_type == SOCK_STREAM
 

@@ -36,7 +36,7 @@ cdef class Source:
         return True
 
     cdef bint prompt(self):
-        """Whether ``attempt`` lets nobody else run now."""
+        """Return whether ``attempt`` lets nobody else run now."""
         return True
 
     cdef bint attempt(self) except -1:

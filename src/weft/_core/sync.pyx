@@ -49,7 +49,7 @@ cdef dict lose(dict lost, Fiber fiber, Py_ssize_t count):
 
 
 cdef bint forgive(dict lost, Fiber fiber):
-    """Whether `fiber` releases what it has lost; asked at each of its releases."""
+    """Return whether `fiber` releases what it has lost; asked at each of its releases."""
     count = lost.get(fiber)
     if count is None:
         return False
@@ -61,7 +61,7 @@ cdef bint forgive(dict lost, Fiber fiber):
 
 
 cdef bint ends_all(object error):
-    """Whether `error` ends the program or the stack (Ctrl-C, a deadlock):
+    """Return whether `error` ends the program or the stack (Ctrl-C, a deadlock):
 
     then nobody waits for a lock first.
     """
@@ -111,7 +111,7 @@ cdef class Lock(Awaited):
         return 0
 
     cdef bint lacks(self) except -1:
-        """Whether the task that releases it has lost it while it waited at a condition, so that
+        """Return whether the task that releases it has lost it while it waited at a condition, so that
         there is nothing to release."""
         cdef Fiber me = get_scheduler().current
         return self.lost is not None and not (self.held and self.holder is me) and forgive(self.lost, me)

@@ -56,7 +56,7 @@ cdef double real_monotonic() noexcept nogil:
 
 
 cdef bint is_virtual() noexcept nogil:
-    """Whether the clock is a virtual one."""
+    """Return whether the clock is a virtual one."""
     return virtual_now >= 0
 
 
@@ -259,7 +259,7 @@ cdef class Timer:
         pass
 
     cdef bint concerns(self, Timer fiber) noexcept:
-        """Whether it ends a wait of `fiber`, itself a timer."""
+        """Return whether it ends a wait of `fiber`, itself a timer."""
         return self is fiber
 
 
