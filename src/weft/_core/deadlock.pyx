@@ -71,7 +71,7 @@ cdef bint handled():
     """Return whether a signal handler of the program's own may wake somebody."""
     for number in _signal.valid_signals():
         handler = _signal.getsignal(number)
-        if isinstance(handler, ProgramHandler):
+        if issubclass(type(handler), ProgramHandler):  # by its type alone: its ``__class__`` may be a property
             handler = (<ProgramHandler>handler).program
         if handler is not None and type(handler) is not int and handler is not _signal.default_int_handler:
             return True
@@ -84,7 +84,10 @@ def find_deadlock(Scheduler scheduler not None):
         return None
     lines = tuple(f"{task} waits for {reason}{where}" for task, reason, where in parked(scheduler))
     more = f"\n  and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    return DeadlockError("nothing can ever wake the main task; parked are:\n  " + "\n  ".join(lines[:SHOWN]) + more, lines)
+    message = "nothing can ever wake the main task; parked are:\n  " + "\n  ".join(lines[:SHOWN]) + more
+    error = DeadlockError.__new__(DeadlockError, message)  # not by a call: its __init__ is Python code, in which a signal handler may run
+    error.tasks = lines
+    return error
 
 
 def parked(Scheduler scheduler not None):

@@ -25,6 +25,8 @@ cdef extern from "greenlet/greenlet.h":
 
 cdef extern from "thread.h":
     PyObject *weft_take_error() noexcept
+    int weft_hold_collector() noexcept
+    void weft_free_collector(int held) noexcept
 
 
 cdef extern from "Python.h":
@@ -77,12 +79,15 @@ cdef inline PyObject *pass_on(PyGreenlet *target, PyObject *outcome) noexcept:
     Returns what comes back when somebody switches here: a new reference, or NULL with an error set.
     """
     cdef PyObject *words
+    cdef int held
     if outcome == NULL:
         outcome = weft_take_error()
         words = weft_throw(target, outcome)
         Py_XDECREF(outcome)
         return words
+    held = weft_hold_collector()  # whoever is current, it is not who runs here
     words = PyTuple_Pack(1, outcome)
+    weft_free_collector(held)
     Py_XDECREF(outcome)
     if words == NULL:
         return NULL

@@ -47,6 +47,7 @@ cdef class Poller:
     cdef readonly Py_ssize_t waiting  # fibers that wait for a descriptor
     cdef bint edge  # each change is told once
     cdef bint lost  # its own descriptors are closed, or about to be
+    cdef int held  # whether the collector is held off, and was on before
     cdef unsigned int generations  # records made
     cdef unsigned int trusted  # waits since the last verification that trusted a registration
     cdef unsigned int polls  # calls of ``poll``

@@ -6,6 +6,8 @@ Invariants:
 - poll(2) has no registrations: the device and inode of the first wait stand for the file that a number means.
 - poll(2) takes at most as many entries as RLIMIT_NOFILE says, and a program may have more descriptors
   open when it lowers the limit. The entries are then asked in pieces.
+- A look without a wait keeps the interpreter's lock. Another thread asks for it only after it was
+  held for 5 ms on end, so a thread that lets go of it for a microsecond at each look starves all others.
 """
 
 from libc.errno cimport EBADF, EINTR, EINVAL, errno
@@ -24,6 +26,10 @@ from weft._core.poller cimport (
 )
 
 import os
+
+cdef extern from "thread.h":
+    int weft_hold_collector() noexcept
+    void weft_free_collector(int held) noexcept
 
 cdef extern from "poller.h" nogil:
     bint weft_identify(int number, unsigned long long *device, unsigned long long *inode)
@@ -73,6 +79,13 @@ cdef int poll_pieces(pollfd *events, unsigned long size, int milliseconds) noexc
             return found + count
         if milliseconds > 0:
             milliseconds -= pause
+
+
+cdef int ask(pollfd *events, unsigned long size, int milliseconds) noexcept nogil:
+    cdef int count = poll(events, size, milliseconds)
+    if count < 0 and errno == EINVAL:
+        return poll_pieces(events, size, milliseconds)
+    return count
 
 
 cdef class PollPoller(Poller):
@@ -148,14 +161,16 @@ cdef class PollPoller(Poller):
             self.events[size].events = happened | (POLLOUT if descriptor.writers.size else 0)
             asked.append(descriptor)
             size += 1
-        if timeout != 0:
+        if timeout == 0:
+            count = ask(self.events, size, 0)
+        else:
             timeout = self.slice(timeout)
-        milliseconds = -1 if timeout < 0 else <int>ceil(min(timeout, 1e6) * 1000)
-        with nogil:
-            count = poll(self.events, size, milliseconds)
-            if count < 0 and errno == EINVAL:
-                count = poll_pieces(self.events, size, milliseconds)
-        self.awake()
+            milliseconds = -1 if timeout < 0 else <int>ceil(min(timeout, 1e6) * 1000)
+            weft_free_collector(self.held)
+            with nogil:
+                count = ask(self.events, size, milliseconds)
+            self.held = weft_hold_collector()
+            self.awake()
         if count < 0:
             if errno == EINTR:
                 return SIGNAL

@@ -30,6 +30,7 @@ cdef class Scheduler(Watch):
     cdef Py_ssize_t references
     cdef bint leaving
     cdef bint ending
+    cdef int held
     cdef int forking
     cdef readonly bint forked
     cdef int adopt(self, Fiber fiber) except -1

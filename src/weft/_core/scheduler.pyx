@@ -437,6 +437,7 @@ cdef class Scheduler(Watch):
         self.choose_anyhow()
         if Py_REFCNT(<object><PyObject *>worker) > self.references:  # somebody else knows it
             self.leaving = True
+            self.held = weft_hold_collector()  # greenlet makes a tuple of what a body returns
             Py_DECREF(<object><PyObject *>worker)
             return False
         if self.following.state == NEW:
@@ -465,7 +466,8 @@ cdef class Scheduler(Watch):
             drop(outcome)
             if self.ending:
                 return
-            self.leaving = False
+            weft_free_collector(self.held)
+            self.leaving = self.held = False
             if self.starting is None and self.following.state != NEW:  # chosen by a worker that has ended
                 outcome = self.switch()
                 continue
@@ -546,6 +548,7 @@ cdef class Scheduler(Watch):
     cdef int end_workers(self, list workers) except -1:
         """End greenlets that run no fiber."""
         cdef PyGreenlet *here = PyGreenlet_GetCurrent()
+        cdef int held = weft_hold_collector()
         self.ending = True
         try:
             for greenlet in workers:
@@ -553,6 +556,7 @@ cdef class Scheduler(Watch):
                 PyGreenlet_Throw(<PyGreenlet *><PyObject *>greenlet, PyExc_GreenletExit, NULL, NULL)
         finally:
             self.ending = False
+            weft_free_collector(held)
             Py_XDECREF(<PyObject *>here)
         return 0
 

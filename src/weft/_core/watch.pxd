@@ -20,6 +20,7 @@ cdef class Watch:
     cdef int look(self, bint block) noexcept
     cdef int look_between(self) noexcept
     cdef int poll(self, bint block) except -1
+    cdef int poll_held(self, bint block) except -1
     cdef double await_event(self) except -2
     cdef int jump(self, double when) except -1
     cdef int reopen(self) except -1

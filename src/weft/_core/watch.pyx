@@ -5,7 +5,8 @@ Invariants:
 - Only the thread that the watch belongs to touches anything here but ``ready``, which is the door for everybody else.
 - Before the thread falls asleep, ``ready`` is told to ring; whoever pushed before that is seen, and nobody sleeps.
 - A signal wakes the main fiber, which runs the handlers: nothing here does.
-- Nothing here runs foreign code: no fiber is current. Before 3.12 the collector is held off for it.
+- Nothing here runs foreign code: no fiber is current, or one that is about to be left. A finalizer that waited
+  here would take that fiber's place. So before 3.12 the collector is held off, but while the thread sleeps.
 - While nothing but another thread could wake somebody, the main thread asks again from time to time whether one is left.
 - Between waits, a look comes every so many switches (``interval``) and whenever the coarse clock has moved. The interval adapts, so
   that about a millisecond lies between two looks: turns may be of any length.
@@ -79,16 +80,19 @@ cdef class Watch:
 
     cdef int poll(self, bint block) except -1:
         """Fire the timers that are due and ask the poller; with `block`, wait until something can happen."""
+        self.poller.held = weft_hold_collector()
+        try:
+            return self.poll_held(block)
+        finally:
+            weft_free_collector(self.poller.held)
+
+    cdef int poll_held(self, bint block) except -1:
         cdef double timeout = 0
-        cdef int outcome = 0, held
+        cdef int outcome = 0
         if self.poller.lost:
             self.reopen()
         if block:
-            held = weft_hold_collector()
-            try:
-                timeout = self.await_event()
-            finally:
-                weft_free_collector(held)
+            timeout = self.await_event()
         if timeout != 0:
             self.poller.ready = self.ready
             self.ready.asleep = True

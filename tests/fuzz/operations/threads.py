@@ -26,7 +26,7 @@ def queue(world: World, rng: Random, depth: int) -> None:
 @operation(2)
 def cancels(world: World, rng: Random, depth: int) -> None:
     """Cancel a task of this thread from another thread, and put something."""
-    target = rng.choice(world.roots) if world.roots else None
+    target = rng.choice(list(world.roots) or [None])
     item = world.items.make()
 
     def work() -> None:
