@@ -249,6 +249,65 @@ task.join()
     assert "Exception in a callback of <Task 'Task-1 (int)' finished>" in done.stderr
 
 
+def test_what_strikes_in_the_middle_of_a_report_is_not_lost(run_python: Run) -> None:
+    done = run_python("""
+import signal, sys, weft, weft.monkey
+
+weft.monkey.patch_all()
+
+class Stream:
+    def write(self, text):
+        signal.raise_signal(signal.SIGUSR1)
+        for _ in range(1000):
+            pass
+    def flush(self): pass
+
+def handler(*_):
+    raise ValueError("of the handler")
+
+signal.signal(signal.SIGUSR1, handler)
+ignored = []
+sys.unraisablehook = lambda args: ignored.append((args.err_msg, args.exc_value))
+before, sys.stderr = sys.stderr, Stream()
+try:
+    weft.spawn(int, "x").join()
+    weft.sleep(0.01)
+except ValueError as error:
+    ignored.append(("", error))
+sys.stderr = before
+print(ignored)
+""")
+    assert done.stdout.count("ValueError('of the handler')") == 1
+
+
+def test_the_collector_runs_no_finalizer_while_the_scheduler_chooses(run_python: Run) -> None:
+    """Before 3.12 each allocation may run it. A finalizer that waited there would take the place of the task that is about to be left."""
+    done = run_python("""
+import gc, os, weft
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        weft.sleep(0)
+
+def work():
+    for _ in range(30):
+        Cycle()
+        weft.sleep(0.0002)
+
+r, w = os.pipe()
+weft.spawn(weft.wait_readable, r)  # a poller with something to look at allocates more
+gc.set_threshold(1, 1, 1)
+for _ in range(10):
+    tasks = [weft.spawn(work) for _ in range(10)]
+    assert weft.joinall(tasks, 20) == tasks
+print("all")
+os._exit(0)
+""", WEFT_POLLER="poll")
+    assert done.stdout == "all\n"
+
+
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit(4)"])
 @pytest.mark.parametrize("place", ["callback", "stream"])
 def test_the_end_of_the_program_reaches_the_main_task_from_anywhere(run_python: Run, place: str, error: str) -> None:

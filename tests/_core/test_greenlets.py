@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from subprocess import CompletedProcess
 
+import pytest
+
 Run = Callable[..., CompletedProcess[str]]
 
 
@@ -114,6 +116,71 @@ def below():
 print(weft.spawn(below).result(), weft.spawn(int, "7").result())
 """)
     assert done.stdout == "value 7\n"
+
+
+MAKERS = {
+    "a greenlet": """
+    made = greenlet.greenlet(body)
+    made.switch()
+    return made
+""",
+    "an iterator": """
+    made = weft.iterator(body)()
+    next(made)
+    return made
+""",
+}
+
+
+@pytest.mark.parametrize("ends", ["first", "while tasks run"])
+@pytest.mark.parametrize("kind", MAKERS)
+def test_what_another_thread_drops_ends_where_its_own_thread_may_wait(run_python: Run, kind: str, ends: str) -> None:
+    """Its clean-up waits. It runs between two steps of a task, and not in the middle of a switch from one task to the next."""
+    done = run_python(
+        """
+import greenlet, sys, weft
+from weft import native
+
+cleaned = []
+
+def body():
+    try:
+        if sys.argv[1] == "a greenlet":
+            greenlet.getcurrent().parent.switch()
+        else:
+            weft.emit(1)
+    finally:
+        weft.sleep(0.001)
+        cleaned.append(1)
+
+def make():
+"""
+        + MAKERS[kind]
+        + """
+def drop(box):
+    if sys.argv[2] != "first":
+        native.sleep(0.001)
+    box.clear()
+
+def work():
+    for step in range(20):
+        weft.sleep(0 if step % 3 else 0.0005)
+
+for _ in range(20):
+    box = [make() for _ in range(3)]
+    native.start_new_thread(drop, (box,))
+    if sys.argv[2] == "first":
+        native.sleep(0.002)  # the thread has ended before anybody waits
+    tasks = [weft.spawn(work) for _ in range(4)]
+    assert weft.joinall(tasks, 10) == tasks
+while len(cleaned) < 60:
+    weft.sleep(0.001)
+print("all")
+""",
+        kind,
+        ends,
+    )
+    assert (done.stdout, done.stderr) == ("all\n", "")
 
 
 def test_a_greenlet_that_is_traced_by_a_function_that_fails(run_python: Run) -> None:

@@ -1,4 +1,5 @@
 cdef object main_type
+cdef object empty_task
 cdef object find_deadlock
 cdef object others_run
 cdef object threads_left

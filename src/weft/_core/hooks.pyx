@@ -1,14 +1,15 @@
 # cython: language_level=3
 """What the scheduler calls and does not know: those who stand above it tell it here."""
 
-main_type = find_deadlock = others_run = threads_left = forget_locals = set_heir = begin_child = None
+main_type = empty_task = find_deadlock = others_run = threads_left = forget_locals = set_heir = begin_child = None
 cdef object loop_setter = None
 
 
-def set_main_type(kind):
-    """What the main fiber of a thread is made of."""
-    global main_type
-    main_type = kind
+def set_task_types(main, empty):
+    """What the main fiber of a thread is made of, ``main()``, and a task that does nothing, ``empty(scheduler)``."""
+    global main_type, empty_task
+    main_type = main
+    empty_task = empty
 
 
 def set_deadlock_finder(find, others, left):

@@ -2,7 +2,8 @@
 """Errors that nobody can be given: they are printed at most once, and raise nothing themselves.
 
 Rules:
-- A report that fails (``sys.stderr`` is closed, its ``write`` raises) is dropped.
+- A report that fails (``sys.stderr`` is closed, its ``write`` raises) is dropped. What it failed with goes to ``sys.unraisablehook``:
+  it may be the error of a signal handler, which nobody else would ever see.
 - Ctrl-C and SystemExit that strike during a report go to the main task of the thread.
 - The kind of an error is found by its type alone: its ``__class__`` may be a property that raises.
 """
@@ -59,7 +60,8 @@ cdef void report(str head, object error) noexcept:
             stream.write(head + "\n" + "".join(traceback.format_exception(error)))
             stream.flush()
     except BaseException as failure:
-        ends_program(failure)
+        if not ends_program(failure):
+            tell(failure, "in the report", head)
 
 
 cdef class Unseen:
@@ -74,9 +76,15 @@ cdef class Unseen:
             report(f"Exception in {self.name}:", self.error)
 
 
-def write_unraisable(error, str what, where) -> None:
-    """Report `error` as the interpreter does: "Exception ignored `what` `where`", by ``sys.unraisablehook``."""
+cdef int tell(object error, str what, object where) except -1:
+    """Call ``sys.unraisablehook`` as the interpreter does."""
     kind = type(error)
     told = what.encode()
     PyErr_SetObject(<PyObject *>kind, <PyObject *>error)
     weft_write_unraisable(told, <PyObject *>where)
+    return 0
+
+
+def write_unraisable(error, str what, where) -> None:
+    """Report `error` as the interpreter does: "Exception ignored `what` `where`", by ``sys.unraisablehook``."""
+    tell(error, what, where)

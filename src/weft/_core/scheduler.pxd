@@ -31,6 +31,9 @@ cdef class Scheduler(Watch):
     cdef bint leaving
     cdef bint ending
     cdef int held
+    cdef const unsigned long *turns
+    cdef unsigned long seen
+    cdef bint blind
     cdef int forking
     cdef readonly bint forked
     cdef int adopt(self, Fiber fiber) except -1
@@ -47,7 +50,11 @@ cdef class Scheduler(Watch):
     cdef PyObject *enter_from_outside(self, Fiber fiber, PyObject *outcome) noexcept
     cdef PyGreenlet *home(self, Fiber fiber) noexcept
     cdef int choose(self, Fiber fiber, bint again) noexcept
-    cdef void choose_anyhow(self) noexcept
+    cdef bint choose_anyhow(self) noexcept
+    cdef void end_dropped(self) noexcept
+    cdef inline bint turned(self) noexcept:
+        """Whether another thread has run since the last ``end_dropped``."""
+        return self.turns[0] != self.seen
     cdef PyGreenlet *where(self, Fiber fiber) noexcept
     cdef PyGreenlet *ask_greenlet(self, Fiber fiber, void *frames) noexcept
     cdef PyObject *switch(self) noexcept
@@ -58,6 +65,7 @@ cdef class Scheduler(Watch):
     cdef int retire(self) except -1
     cdef void begin(self, PyGreenlet *worker) noexcept
     cdef bint conclude(self) noexcept
+    cdef void start_empty(self, PyGreenlet *worker) noexcept
     cdef void launch(self) noexcept
     cdef PyObject *launch_worker(self) noexcept
     cdef int start(self, bint on_main_thread, object base) except -1

@@ -24,6 +24,8 @@ Invariants:
 - What enters the launcher, an idle worker or a parked fiber without a wake comes from a raw greenlet of the current fiber. A value is
   passed on to the current fiber. An exception in a parked fiber is raised there (``greenlet.throw``), and the current fiber runs later.
 - A fiber that only yields is queued after the look at the poller: who is due runs before it.
+- A greenlet that was dropped on another thread is ended by greenlet in the next call of its own thread, and its clean-up may wait. So whenever
+  another thread has run (``turned``), greenlet is called while the current fiber may still wait, and not only in the switch.
 
 Tried and dropped: a callback queue beside the run queue (nothing needed it), an eventfd as door (a signal cannot ring it), to prefetch the memory of
 the next four fibers and of their greenlets, frames and descriptors (an echo over 5,000 connections: 0.98 of the time; 100,000 woken: 1.00).
@@ -57,7 +59,7 @@ from weft._core.greenlets cimport (
     weft_switch,
 )
 from weft._core.handlers cimport run_handlers
-from weft._core.hooks cimport begin_child, main_type, set_loop
+from weft._core.hooks cimport begin_child, empty_task, main_type, set_loop
 from weft._core.timers cimport monotonic
 from weft._core.waiting cimport Waiter, WaitQueue
 from weft._core.watch cimport Watch
@@ -73,6 +75,9 @@ cdef extern from "thread.h":
     void *weft_frames(void *state)
     bint weft_first(void *frames)
     PyObject *weft_lower(PyObject *(*run)(void *) noexcept, void *argument, size_t size) noexcept
+
+cdef extern from "turns.h":
+    const unsigned long *weft_find_turns() noexcept
 
 cdef extern from "Python.h":
     void PyErr_Clear() noexcept
@@ -136,6 +141,8 @@ cdef PyObject *enter(void *worker) noexcept:
     return weft_switch(<PyGreenlet *>worker)
 
 
+cdef unsigned long unknown = 1  # stands for the counter that cannot be read; ``seen`` is never equal to it
+
 cdef PyMethodDef work_definition
 work_definition.ml_name = "work"
 work_definition.ml_flags = METH_NOARGS
@@ -148,6 +155,7 @@ cdef class Scheduler(Watch):
     def __cinit__(self):
         self.idle = []
         self.errands = []
+        self.turns = &unknown
 
     cdef int adopt(self, Fiber fiber) except -1:
         """Put a new fiber into the registry."""
@@ -184,6 +192,8 @@ cdef class Scheduler(Watch):
         cdef int outcome
         if self.forking:
             self.settle_fork(waiter)
+        if self.turned():
+            self.end_dropped()
         if waiter is not None:
             if waiter.woken:
                 return 1
@@ -219,6 +229,8 @@ cdef class Scheduler(Watch):
                 if waiter is not None:
                     waiter.leave()
                 return -1
+            if self.turned():
+                self.end_dropped()
             if fiber.signalled and run_handlers(self.errands, fiber, waiter):
                 return 1
             if waiter is not None and waiter.woken:
@@ -279,6 +291,8 @@ cdef class Scheduler(Watch):
         cdef int outcome
         if self.forking:
             self.settle_fork(None)
+        if self.turned():
+            self.end_dropped()
         if not undisturbed(fiber) and fiber.interrupted():
             return fiber.deliver(None)
         fiber.state = READY
@@ -297,6 +311,8 @@ cdef class Scheduler(Watch):
         cdef Fiber fiber = self.current
         if self.forking:  # the child would run the parent's fibers
             return 0
+        if self.turned():
+            self.end_dropped()
         fiber.state = READY
         cdef int outcome = self.leave(fiber, True)
         fiber.state = RUNNING
@@ -305,14 +321,15 @@ cdef class Scheduler(Watch):
         return outcome
 
     cdef int leave(self, Fiber fiber, bint again) noexcept:
-        """Switch from `fiber`, the current one, to whoever is next; returns when somebody switches back. -1 with an error set.
+        """Switch from `fiber`, the current one, to whoever is next; returns when somebody switches back, or at once. -1 with an error set.
 
         `again`: it runs again after those that can run by then. No Python frame and no try block lies here: greenlet copies this stack at every
         switch.
         """
         cdef PyObject *outcome
-        if self.choose(fiber, again) < 0:
-            return -1
+        cdef int chosen = self.choose(fiber, again)
+        if chosen:
+            return -1 if chosen < 0 else 0
         if self.following is fiber:
             self.following = None
             return 0
@@ -373,6 +390,7 @@ cdef class Scheduler(Watch):
     cdef int choose(self, Fiber fiber, bint again) noexcept:
         """Take the next fiber to run as ``following``; wait for one. -1 with an error set.
 
+        1 if another thread ran during the wait: then nobody is taken yet, and ``end_dropped`` comes first.
         `again`: `fiber` is queued, but after those who are due.
         """
         cdef int left = self.until_look - 1
@@ -389,16 +407,37 @@ cdef class Scheduler(Watch):
             if self.look(True) < 0:
                 return -1
             weft_ticked(&self.tick)
+            if self.turned():
+                if fiber is not None:
+                    self.ready.remove(fiber)  # it goes on now, woken or not
+                return 1
         self.following = <Fiber>self.ready.pop()
         return 0
 
-    cdef void choose_anyhow(self) noexcept:
+    cdef bint choose_anyhow(self) noexcept:
         """``choose`` where no fiber runs that could take an error: the main fiber gets it."""
         cdef PyObject *error
-        while self.choose(None, False) < 0:
+        cdef int chosen = self.choose(None, False)
+        while chosen < 0:
             error = weft_take_error()
             self.main.interrupt(<object>error)
             Py_XDECREF(error)
+            chosen = self.choose(None, False)
+        return chosen
+
+    cdef void end_dropped(self) noexcept:
+        """Let greenlet end what another thread has dropped. Its clean-up runs here, as if the current fiber ran it, and may wait."""
+        cdef PyGreenlet *here
+        while self.turned():
+            self.seen = self.turns[0]
+            here = weft_current_greenlet()
+            if here == NULL:  # the interpreter is about to end
+                PyErr_Clear()
+            else:
+                Py_DECREF(<object><PyObject *>here)
+            if self.blind:
+                self.seen -= 1
+                return
 
     cdef PyObject *switch(self) noexcept:
         """Give the thread to ``following``; a new fiber gets an idle worker, or the launcher makes one. NULL with an error set.
@@ -433,8 +472,12 @@ cdef class Scheduler(Watch):
         """The current fiber has ended: the next new one begins on its worker; with none, the worker waits for one. False: the worker ends."""
         cdef PyGreenlet *worker = self.current.worker
         cdef PyObject *outcome
+        if self.turned():
+            self.end_dropped()
         self.release(self.current)
-        self.choose_anyhow()
+        if self.choose_anyhow():
+            self.start_empty(worker)
+            return True
         if Py_REFCNT(<object><PyObject *>worker) > self.references:  # somebody else knows it
             self.leaving = True
             self.held = weft_hold_collector()  # greenlet makes a tuple of what a body returns
@@ -453,6 +496,13 @@ cdef class Scheduler(Watch):
                 return False
         self.begin(worker)
         return True
+
+    cdef void start_empty(self, PyGreenlet *worker) noexcept:
+        """Begin a task that does nothing. At its end greenlet ends what another thread has dropped, for which a fiber must be current."""
+        cdef int held = weft_hold_collector()
+        self.starting = empty_task(self)
+        weft_free_collector(held)
+        self.begin(worker)
 
     cdef void launch(self) noexcept:
         """The body of the launcher."""
@@ -501,7 +551,8 @@ cdef class Scheduler(Watch):
         self.starting = None
         self.main.interrupt(<object>error)
         Py_XDECREF(error)
-        self.choose_anyhow()
+        while self.choose_anyhow():
+            self.seen = self.turns[0]  # the launcher must not wait: what another thread has dropped ends later
         self.leaving = True
 
     cdef int start(self, bint on_main_thread, object base) except -1:
@@ -515,6 +566,9 @@ cdef class Scheduler(Watch):
         self.poller.open(self.ready.inner)
         self.on_main_thread = on_main_thread
         self.state = PyThreadState_Get()
+        self.turns = weft_find_turns()
+        if self.turns == NULL:
+            self.turns, self.blind = &unknown, True
         self.base = base
         self.main = self.current = main
         main.state = RUNNING

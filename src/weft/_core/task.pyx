@@ -42,7 +42,7 @@ from weft._core.waiting cimport WaitQueue
 import sys
 
 from weft._core.errors import Cancelled
-from weft._core.hooks import set_heir_setter, set_main_type
+from weft._core.hooks import set_heir_setter, set_task_types
 
 cdef extern from "thread.h":
     PyObject *weft_take_error() noexcept
@@ -496,6 +496,12 @@ def make_main():
     return task
 
 
+def make_empty(Scheduler scheduler not None):
+    cdef Task task = new_task(scheduler, discard)
+    task.args = (None,)
+    return task
+
+
 cdef void *heir = NULL  # the task that forked this process, if it was not the main one
 
 
@@ -513,5 +519,5 @@ cdef void end_process(Task task) noexcept:
 
 
 keep_shells(Task)
-set_main_type(make_main)
+set_task_types(make_main, make_empty)
 set_heir_setter(inherit)

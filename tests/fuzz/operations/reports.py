@@ -10,6 +10,10 @@ from ..world import Bad, World, check
 from . import operation
 
 
+class Full(OSError, Bad):
+    """The error of a stream that cannot be written."""
+
+
 class Stream:
     """A standard error that cannot be written."""
 
@@ -20,7 +24,7 @@ class Stream:
         if self.waits:
             weft.sleep(0)
             return len(text)
-        raise OSError(28, "No space left on device")
+        raise Full(28, "No space left on device")
 
     flush = close = lambda self: self.write("")
 
