@@ -282,7 +282,8 @@ print(ignored)
 
 def test_the_collector_runs_no_finalizer_while_the_scheduler_chooses(run_python: Run) -> None:
     """Before 3.12 each allocation may run it. A finalizer that waited there would take the place of the task that is about to be left."""
-    done = run_python("""
+    done = run_python(
+        """
 import gc, os, weft
 
 class Cycle:
@@ -304,7 +305,9 @@ for _ in range(10):
     assert weft.joinall(tasks, 20) == tasks
 print("all")
 os._exit(0)
-""", WEFT_POLLER="poll")
+""",
+        WEFT_POLLER="poll",
+    )
     assert done.stdout == "all\n"
 
 
