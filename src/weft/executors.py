@@ -73,8 +73,11 @@ class Executor(concurrent.futures.Executor):
             worker.add_done_callback(self._ended)
 
     def _work(self) -> None:
-        while self._jobs:
-            future, fn, args, kwargs = self._jobs.popleft()
+        while True:
+            try:
+                future, fn, args, kwargs = self._jobs.popleft()
+            except IndexError:  # not asked for before: between two steps a finalizer may let another worker take the last one
+                return
             if not future.set_running_or_notify_cancel():
                 continue
             try:

@@ -119,6 +119,8 @@ cdef int wait_descriptor(
     cdef int woken = scheduler.poller.arm(descriptor, direction, trusting)
     if woken != ARMED:
         return wait_otherwise(scheduler, descriptor, direction, timeout, woken)
+    if descriptor.closed:  # meanwhile: to arm it may run the collector, and any finalizer
+        descriptor.refuse()
     (<Poller>poller).waiting += 1
     woken = wait_quietly(scheduler, descriptor.readers if direction == READ else descriptor.writers, timeout, descriptor)
     (<Poller>poller).waiting -= 1

@@ -24,6 +24,7 @@ cdef class Fiber(Runnable):
     cdef unsigned char has_loop
     cdef object loop
     cdef void run(self) noexcept
+    cdef void let_go(self) noexcept
     cdef int interrupt(self, object exception) except -1
     cdef int deliver(self, Waiter waiter) except -1
     cdef bint interrupted(self) noexcept

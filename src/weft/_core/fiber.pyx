@@ -27,6 +27,9 @@ cdef class Fiber(Runnable):
     cdef void run(self) noexcept:
         """Do it, tell everybody, and drop what it held."""
 
+    cdef void let_go(self) noexcept:
+        """It has ended: drop what may run somebody's code, if nobody will ever ask for it."""
+
     cdef void fire(self) noexcept:
         """The timer of the park: its own timeout has come, or a scope's deadline."""
         cdef double now

@@ -220,11 +220,11 @@ cdef class Scheduler(Watch):
             outcome = self.leave(fiber, False)
             fiber.state = RUNNING
             fiber.waiter = None
-            fiber.reason = None
             if fiber.slot >= 0:
                 self.timers.remove(fiber)
             if waiter is not None:
                 waiter.parked = False
+            fiber.reason = None  # last: who held it may be gone, and its finalizer may wait
             if outcome < 0:  # the greenlet is ended from outside, or the poller is broken
                 if waiter is not None:
                     waiter.leave()
@@ -474,6 +474,7 @@ cdef class Scheduler(Watch):
         cdef PyObject *outcome
         if self.turned():
             self.end_dropped()
+            self.current.let_go()
         self.release(self.current)
         if self.choose_anyhow():
             self.start_empty(worker)

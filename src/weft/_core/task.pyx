@@ -62,6 +62,7 @@ cdef extern from "Python.h":
     void PyErr_SetNone(object kind)
     bint PyCallable_Check(PyObject *o)
     bint PyObject_IS_GC(PyObject *o)
+    bint PyObject_GC_IsTracked(object o)
     void PyObject_GC_UnTrack(PyObject *o)
     void PyObject_GC_Track(PyObject *o)
     Py_ssize_t Py_REFCNT(object o)
@@ -194,11 +195,14 @@ cdef class Task(Fiber):
             self.has_loop = False
         if <void *>self == heir:
             end_process(self)
+        self.let_go()
+
+    cdef void let_go(self) noexcept:
         if Py_REFCNT(self) <= 2:  # the registry's and the scheduler's: nobody will ever ask
             self.value = self.error = self.unseen = None
             if weft_has_callbacks(<PyObject *>self) and Py_REFCNT(self) <= 2:
                 self.drop_later()
-        elif self.error is not None or PyObject_IS_GC(<PyObject *>self.value):
+        elif (self.error is not None or PyObject_IS_GC(<PyObject *>self.value)) and not PyObject_GC_IsTracked(self):
             PyObject_GC_Track(<PyObject *>self)
 
     cdef void tell(self) noexcept:

@@ -153,7 +153,10 @@ class Fetcher:
     def transfer(self, url: str, scheme: str, authority: str, met: weft.Event | None = None, hold: bool = False) -> Page:
         """One transfer now. `met` is set as soon as its connection stands; `hold`: the body, whatever the options say."""
         self.active += 1
-        curl = self.idle.pop() if self.idle else self.options.handle(self.authorities, self.share)
+        try:
+            curl = self.idle.pop()
+        except IndexError:
+            curl = self.options.handle(self.authorities, self.share)
         spool = Spool(self.folder) if self.folder is not None and not hold else None
         try:
             if self.conditions is not None:

@@ -39,8 +39,8 @@ def select(world: World, rng: Random, depth: int) -> None:
     if rng.random() < 0.5:
         sending = weft.sending(rng.choice(shared.channels), world.items.make())
         cases.append(sending)
-    if rng.random() < 0.2 and world.roots:
-        cases.append(rng.choice(world.roots))
+    if rng.random() < 0.2 and (roots := list(world.roots)):
+        cases.append(rng.choice(roots))
     rng.shuffle(cases)
     try:
         case, value = weft.select(*cases, timeout=rng.choice([0, 0.005, 0.02]))

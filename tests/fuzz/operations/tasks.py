@@ -28,8 +28,8 @@ def fail(world: World, rng: Random, depth: int) -> None:
 @operation(2)
 def cancel(world: World, rng: Random, depth: int) -> None:
     """Cancel some root task, perhaps the own one."""
-    if world.roots:
-        rng.choice(world.roots).cancel()
+    if roots := list(world.roots):
+        rng.choice(roots).cancel()
 
 
 @operation(3)

@@ -110,13 +110,16 @@ def locals_that_lock(world: World, rng: Random, depth: int) -> None:
 
 @operation(1)
 def ends_in_the_middle(world: World, rng: Random, depth: int) -> None:
-    """End a thread whose tasks are parked in a sleep or a lock, or have not begun."""
+    """End a thread whose tasks are parked in a sleep or a lock, or have not begun.
+
+    None of them may be parked in a finalizer that the collector runs: no collection would ever begin again.
+    """
     lock = weft.Lock()
 
     def work() -> None:
         weft.spawn(weft.sleep, 3600)
         weft.spawn(lock.acquire)
-        weft.sleep(0)
+        weft.sleep(0.005)  # until finalizers that wait have ended
         weft.spawn(weft.sleep, 0)
         weft.spawn_later(3600, weft.sleep, 0)
         if rng.random() < 0.3:
