@@ -217,3 +217,35 @@ print(any("io_uring" in kind for kind in kinds()))
 """
     serves = run_python(source.replace("REFUSED", "False")).stdout  # some systems lend no ring
     assert run_python(source.replace("REFUSED", "True")).stdout == serves
+
+
+def test_an_accept_in_which_the_collector_runs_refuses_nobody_a_wait(run_python: Run) -> None:
+    """Before 3.12 an allocation may run it, and a finalizer that waits lets another task accept on the same listener."""
+    done = run_python("""
+import gc, weft, weft.socket
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        weft.sleep(0)
+
+def serve():
+    while True:
+        Cycle()
+        connection, _ = listener.accept()
+        connection.close()
+
+def call():
+    with weft.socket.create_connection(listener.getsockname()) as client:
+        assert client.recv(1) == b""
+
+listener = weft.socket.create_server(("127.0.0.1", 0))
+servers = [weft.spawn(serve) for _ in range(3)]
+gc.set_threshold(1, 1, 1)
+for _ in range(20):
+    for task in weft.joinall([weft.spawn(call) for _ in range(5)]):
+        task.result()
+print(*[task.done() for task in servers])
+""")
+    assert done.stdout == "False False False\n"

@@ -44,6 +44,9 @@ cdef extern from "ring.h" nogil:
     void weft_ring_close(weft_ring *ring)
     int weft_ring_accept(weft_ring *ring, int number, void *address, socklen_t *size)
 
+cdef extern from "accepting.h":
+    int weft_accept(int number, bint toggle, void *address, socklen_t *size)
+
 cdef extern from "<netinet/in.h>" nogil:
     struct in6_addr:
         pass
@@ -148,6 +151,16 @@ cdef object accept_now(object sock, bint exclusive, double *deadline):
 
 cdef object accept_alone(object sock, bint nonblocking):
     """accept(2), which does not block: the descriptor is set so, or is for as long as it takes."""
+    cdef sockaddr_storage address
+    cdef socklen_t size
+    cdef int result = -1, error = EINTR
+    if has_known_address(sock):
+        while result < 0 and error == EINTR:
+            memset(&address, 0, sizeof(address))
+            size = sizeof(address)
+            result = weft_accept(head(sock).sock_fd, not nonblocking and head(sock).sock_timeout < 0, &address, &size)
+            error = errno
+        return connection(sock, result if result >= 0 else -error, &address, size)
     try:
         return at_once(sock, base._accept, (), nonblocking)
     except BlockingIOError:
@@ -168,12 +181,21 @@ cdef object accept_by_ring(object sock):
         memset(&address, 0, sizeof(address))
         size = sizeof(address)
         result = weft_ring_accept(&ring, head(sock).sock_fd, &address, &size)
-    if result >= 0:
-        return result, address_of(head(sock).sock_family, &address, size)
-    if result == -EAGAIN:
-        return None
     if result == -ENOSYS:
         return NotImplemented
+    return connection(sock, result, &address, size)
+
+
+cdef object connection(object sock, int result, sockaddr_storage *address, socklen_t size):
+    """What accepting on `sock` brought: a descriptor, or less than 0, an error's number. None if nobody connects now."""
+    if result >= 0:
+        try:
+            return result, address_of(head(sock).sock_family, address, size)
+        except BaseException:
+            close(result)
+            raise
+    if result == -EAGAIN:
+        return None
     raise OSError(-result, os.strerror(-result))
 
 

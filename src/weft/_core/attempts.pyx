@@ -223,11 +223,10 @@ cdef object at_once(object sock, object method, tuple args, bint flagged):
     cdef bint blocking = timeout < 0 and not flagged
     if blocking:
         ioctl(number, FIONBIO, &on)
-    if timeout > 0 and flagged:
-        # not 0: another thread that uses the socket meanwhile would be refused a wait
+    if timeout > 0:
+        # The interpreter waits for its own timeout, but not without one on a descriptor that does not block.
+        # Not 0: a task or thread that uses the socket meanwhile would be refused a wait.
         head(sock).sock_timeout = -1
-    elif timeout > 0 or blocking:
-        head(sock).sock_timeout = 0
     try:
         return method(sock, *args)
     finally:
