@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
+from types import FrameType
 from typing import Any
 
 import weft
@@ -17,6 +18,15 @@ from ..world import Struck, World, check
 from . import operation
 
 EVERY = 0.003  # seconds between two strikes
+
+
+def in_repr(frame: FrameType | None) -> bool:
+    """Return True inside a ``__repr__``: a socket's finalizer calls it, and CPython drops what it raises."""
+    while frame is not None:
+        if frame.f_code.co_name == "__repr__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
@@ -38,11 +48,11 @@ def strike(world: World, settings: Settings) -> Iterator[None]:
         world.counts["(strikes)"] += 1
         try:
             with weft.CancelScope(shield=True):  # its task may be cancelled: not the handler's affair
-                act()
+                act(frame)
         finally:
             busy = False
 
-    def act() -> None:
+    def act(frame: FrameType | None) -> None:
         choice = rng.random()
         if choice < 0.2:
             weft.sleep(0.001)
@@ -55,7 +65,7 @@ def strike(world: World, settings: Settings) -> Iterator[None]:
         elif choice < 0.6:
             with weft.move_on_after(0.001), world.shared.rlock:
                 weft.sleep(0)
-        elif choice < 0.7 and world.catching and weft.current_task() is main:
+        elif choice < 0.7 and world.catching and weft.current_task() is main and not in_repr(frame):
             # unpatched, a handler runs in whatever task runs Python, and its error goes there
             world.catching = False  # until the main task is ready for another
             world.strikes += 1
