@@ -20,6 +20,8 @@ from setuptools import Extension, setup
 SOURCE = Path("src")
 DEBUG = os.environ.get("WEFT_DEBUG", "0") not in ("", "0")
 SANITIZER = os.environ.get("WEFT_SANITIZE", "")
+# of functions, in bytes; measured: 64 on 3.11 makes the queue row 8 % slower, 32 on 3.13 the yield 2 %
+ALIGNMENT = 64 if sys.version_info >= (3, 12) else 32
 BUILD = Path("build", SANITIZER or ("debug" if DEBUG else ""))
 
 
@@ -35,7 +37,7 @@ def compiler_flags() -> list[str]:
         return ["-O0", "-g", "-UNDEBUG"]
     if sys.platform == "linux":
         # aligned: a yield took up to 5 % more or less, as changes elsewhere moved the functions it is made of
-        return ["-O3", "-g0", "-fno-plt", "-fno-semantic-interposition", "-falign-functions=64"]
+        return ["-O3", "-g0", "-fno-plt", "-fno-semantic-interposition", f"-falign-functions={ALIGNMENT}"]
     return ["-O3"]
 
 

@@ -4,6 +4,9 @@ from weft._core.greenlets cimport PyGreenlet
 from weft._core.waiting cimport Waiter, WaitQueue
 from weft._core.watch cimport Watch
 
+cdef extern from *:
+    bint unlikely(bint condition) noexcept
+
 cdef enum:
     TURN = 1024  # what a fiber may spend before the others have their turn: a lock is 1, a socket's call 4, a question in vain 64
 
@@ -13,6 +16,8 @@ cdef class Scheduler(Watch):
     cdef object body
     cdef object base
     cdef object snapshot
+    cdef const unsigned long *turns
+    cdef unsigned long seen
     cdef Fiber current
     cdef Fiber starting
     cdef Fiber following
@@ -31,9 +36,6 @@ cdef class Scheduler(Watch):
     cdef bint leaving
     cdef bint ending
     cdef int held
-    cdef const unsigned long *turns
-    cdef unsigned long seen
-    cdef bint blind
     cdef int forking
     cdef readonly bint forked
     cdef int adopt(self, Fiber fiber) except -1
@@ -51,10 +53,9 @@ cdef class Scheduler(Watch):
     cdef PyGreenlet *home(self, Fiber fiber) noexcept
     cdef int choose(self, Fiber fiber, bint again) noexcept
     cdef bint choose_anyhow(self) noexcept
-    cdef void end_dropped(self) noexcept
     cdef inline bint turned(self) noexcept:
         """Whether another thread has run since the last ``end_dropped``."""
-        return self.turns[0] != self.seen
+        return unlikely(self.turns[0] != self.seen)
     cdef PyGreenlet *where(self, Fiber fiber) noexcept
     cdef PyGreenlet *ask_greenlet(self, Fiber fiber, void *frames) noexcept
     cdef PyObject *switch(self) noexcept

@@ -61,6 +61,7 @@ from weft._core.greenlets cimport (
 from weft._core.handlers cimport run_handlers
 from weft._core.hooks cimport begin_child, empty_task, main_type, set_loop
 from weft._core.timers cimport monotonic
+from weft._core.turns cimport end_dropped, find_turns
 from weft._core.waiting cimport Waiter, WaitQueue
 from weft._core.watch cimport Watch
 
@@ -75,9 +76,6 @@ cdef extern from "thread.h":
     void *weft_frames(void *state)
     bint weft_first(void *frames)
     PyObject *weft_lower(PyObject *(*run)(void *) noexcept, void *argument, size_t size) noexcept
-
-cdef extern from "turns.h":
-    const unsigned long *weft_find_turns() noexcept
 
 cdef extern from "Python.h":
     void PyErr_Clear() noexcept
@@ -141,8 +139,6 @@ cdef PyObject *enter(void *worker) noexcept:
     return weft_switch(<PyGreenlet *>worker)
 
 
-cdef unsigned long unknown = 1  # stands for the counter that cannot be read; ``seen`` is never equal to it
-
 cdef PyMethodDef work_definition
 work_definition.ml_name = "work"
 work_definition.ml_flags = METH_NOARGS
@@ -155,7 +151,7 @@ cdef class Scheduler(Watch):
     def __cinit__(self):
         self.idle = []
         self.errands = []
-        self.turns = &unknown
+        self.turns = find_turns()
 
     cdef int adopt(self, Fiber fiber) except -1:
         """Put a new fiber into the registry."""
@@ -193,7 +189,7 @@ cdef class Scheduler(Watch):
         if self.forking:
             self.settle_fork(waiter)
         if self.turned():
-            self.end_dropped()
+            end_dropped(self.turns, &self.seen)
         if waiter is not None:
             if waiter.woken:
                 return 1
@@ -229,18 +225,20 @@ cdef class Scheduler(Watch):
                 if waiter is not None:
                     waiter.leave()
                 return -1
-            if self.turned():
-                self.end_dropped()
-            if fiber.signalled and run_handlers(self.errands, fiber, waiter):
-                return 1
-            if waiter is not None and waiter.woken:
-                return 1
-            if fiber.cancelling or fiber.pending is not None:
-                return fiber.deliver(waiter)
-            if (deadline < INFINITY and monotonic() >= deadline) or (waiter is not None and waiter.gone):
-                if waiter is not None:
-                    waiter.leave()
-                return 0
+            while True:
+                if fiber.signalled and run_handlers(self.errands, fiber, waiter):
+                    return 1
+                if waiter is not None and waiter.woken:
+                    return 1
+                if fiber.cancelling or fiber.pending is not None:
+                    return fiber.deliver(waiter)
+                if (deadline < INFINITY and monotonic() >= deadline) or (waiter is not None and waiter.gone):
+                    if waiter is not None:
+                        waiter.leave()
+                    return 0
+                if not self.turned():
+                    break
+                end_dropped(self.turns, &self.seen)
 
     cdef int settle_fork(self, Waiter waiter) except -1:
         """What runs at a fork (a hook, a finalizer) waits. In a child that weft has not set up yet the parent's fibers would run: set it up now."""
@@ -292,7 +290,7 @@ cdef class Scheduler(Watch):
         if self.forking:
             self.settle_fork(None)
         if self.turned():
-            self.end_dropped()
+            end_dropped(self.turns, &self.seen)
         if not undisturbed(fiber) and fiber.interrupted():
             return fiber.deliver(None)
         fiber.state = READY
@@ -312,7 +310,7 @@ cdef class Scheduler(Watch):
         if self.forking:  # the child would run the parent's fibers
             return 0
         if self.turned():
-            self.end_dropped()
+            end_dropped(self.turns, &self.seen)
         fiber.state = READY
         cdef int outcome = self.leave(fiber, True)
         fiber.state = RUNNING
@@ -327,9 +325,8 @@ cdef class Scheduler(Watch):
         switch.
         """
         cdef PyObject *outcome
-        cdef int chosen = self.choose(fiber, again)
-        if chosen:
-            return -1 if chosen < 0 else 0
+        if self.choose(fiber, again) < 0:
+            return -1
         if self.following is fiber:
             self.following = None
             return 0
@@ -390,7 +387,7 @@ cdef class Scheduler(Watch):
     cdef int choose(self, Fiber fiber, bint again) noexcept:
         """Take the next fiber to run as ``following``; wait for one. -1 with an error set.
 
-        1 if another thread ran during the wait: then nobody is taken yet, and ``end_dropped`` comes first.
+        If another thread ran during the wait, ``end_dropped`` comes first: then `fiber` goes on, woken or not.
         `again`: `fiber` is queued, but after those who are due.
         """
         cdef int left = self.until_look - 1
@@ -409,35 +406,20 @@ cdef class Scheduler(Watch):
             weft_ticked(&self.tick)
             if self.turned():
                 if fiber is not None:
-                    self.ready.remove(fiber)  # it goes on now, woken or not
-                return 1
+                    self.ready.remove(fiber)
+                self.following = fiber
+                return 0
         self.following = <Fiber>self.ready.pop()
         return 0
 
     cdef bint choose_anyhow(self) noexcept:
-        """``choose`` where no fiber runs that could take an error: the main fiber gets it."""
+        """``choose`` where no fiber runs that could take an error: the main fiber gets it. Return whether anybody was taken."""
         cdef PyObject *error
-        cdef int chosen = self.choose(None, False)
-        while chosen < 0:
+        while self.choose(None, False) < 0:
             error = weft_take_error()
             self.main.interrupt(<object>error)
             Py_XDECREF(error)
-            chosen = self.choose(None, False)
-        return chosen
-
-    cdef void end_dropped(self) noexcept:
-        """Let greenlet end what another thread has dropped. Its clean-up runs here, as if the current fiber ran it, and may wait."""
-        cdef PyGreenlet *here
-        while self.turned():
-            self.seen = self.turns[0]
-            here = weft_current_greenlet()
-            if here == NULL:  # the interpreter is about to end
-                PyErr_Clear()
-            else:
-                Py_DECREF(<object><PyObject *>here)
-            if self.blind:
-                self.seen -= 1
-                return
+        return self.following is not None
 
     cdef PyObject *switch(self) noexcept:
         """Give the thread to ``following``; a new fiber gets an idle worker, or the launcher makes one. NULL with an error set.
@@ -473,10 +455,10 @@ cdef class Scheduler(Watch):
         cdef PyGreenlet *worker = self.current.worker
         cdef PyObject *outcome
         if self.turned():
-            self.end_dropped()
+            end_dropped(self.turns, &self.seen)
             self.current.let_go()
         self.release(self.current)
-        if self.choose_anyhow():
+        if not self.choose_anyhow():
             self.start_empty(worker)
             return True
         if Py_REFCNT(<object><PyObject *>worker) > self.references:  # somebody else knows it
@@ -552,7 +534,7 @@ cdef class Scheduler(Watch):
         self.starting = None
         self.main.interrupt(<object>error)
         Py_XDECREF(error)
-        while self.choose_anyhow():
+        while not self.choose_anyhow():
             self.seen = self.turns[0]  # the launcher must not wait: what another thread has dropped ends later
         self.leaving = True
 
@@ -567,9 +549,6 @@ cdef class Scheduler(Watch):
         self.poller.open(self.ready.inner)
         self.on_main_thread = on_main_thread
         self.state = PyThreadState_Get()
-        self.turns = weft_find_turns()
-        if self.turns == NULL:
-            self.turns, self.blind = &unknown, True
         self.base = base
         self.main = self.current = main
         main.state = RUNNING
