@@ -1,6 +1,7 @@
 """The servers that the fetchers are measured against, on the second processor: nginx, and one of weft's own that takes its time."""
 
 import os
+import random
 import resource
 import shutil
 import socket
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +47,10 @@ class Origin:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that nobody has now, of those that the system gives no client."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(10_000, 32_000))) as listener:
+            return int(listener.getsockname()[1])
 
 
 @contextmanager

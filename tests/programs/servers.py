@@ -4,12 +4,13 @@ Each listens on 127.0.0.1 alone, in a folder of its own, and ends with the test.
 """
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,10 @@ def program(package: str, *places: str) -> tuple[Path, dict[str, str]]:
 
 
 def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody has now, of those that the system gives no client."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(10_000, 32_000))) as listener:
+            return int(listener.getsockname()[1])
 
 
 def hand_over(folder: Path) -> str | None:
