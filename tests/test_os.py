@@ -98,10 +98,10 @@ def test_nobody_gives_way_in_the_middle_of_a_fork(run_python: Run) -> None:
         + """
 import logging, concurrent.futures.thread  # their locks, and threading's, are taken and made anew at a fork
 lock = threading.Lock()
-ran = []
+ran = set()
 def other():
     while True:
-        ran.append(os.getpid())
+        ran.add(os.getpid())
         weft.sleep(0)
 weft.spawn(other)
 for taken in range(1000, 1030):  # a task that takes so many without a switch gives way

@@ -303,7 +303,7 @@ gc.set_threshold(1, 1, 1)
 for _ in range(10):
     tasks = [weft.spawn(work) for _ in range(10)]
     assert weft.joinall(tasks, 20) == tasks
-print("all")
+print("all", flush=True)
 os._exit(0)
 """,
         WEFT_POLLER="poll",
