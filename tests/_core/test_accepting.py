@@ -250,3 +250,21 @@ for _ in range(20):
 print(*[task.done() for task in servers])
 """)
     assert done.stdout == "False False False\n"
+
+
+def test_accept_does_not_block_the_thread_whatever_the_mode_of_the_descriptor(run_python: Run) -> None:
+    done = run_python("""
+import os
+import weft
+from weft import socket
+
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    listener.settimeout(0.1)
+    os.set_blocking(listener.fileno(), True)
+    task = weft.spawn(weft.sleep, 0.01)
+    try:
+        listener.accept()
+    except TimeoutError:
+        print("timed out", task.done())
+""")
+    assert done.stdout == "timed out True\n"

@@ -183,6 +183,137 @@ print("all")
     assert (done.stdout, done.stderr) == ("all\n", "")
 
 
+DROPPED = """
+import greenlet, os, signal as standard, sys, threading, time, weft
+import weft.signal as signal
+
+box, log = [], []
+
+def clean_up():
+    try:
+        greenlet.getcurrent().parent.switch()
+    finally:
+        weft.sleep(0.05)
+        log.append("cleaned")
+
+def put():
+    made = greenlet.greenlet(clean_up)
+    made.switch()
+    box.append(made)
+
+def drop(*_):
+    thread = threading.Thread(target=box.clear)
+    thread.start()
+    while thread.is_alive():
+        time.sleep(0.001)  # not weft's: it lets go of the interpreter's lock
+"""
+
+
+def test_what_is_dropped_while_a_signal_handler_runs(run_python: Run) -> None:
+    done = run_python(
+        DROPPED
+        + """
+signal.signal(standard.SIGUSR1, drop)
+lock = weft.Lock()
+
+def hold():
+    with lock:
+        os.kill(os.getpid(), standard.SIGUSR1)
+        weft.sleep(0.02)
+
+def work():
+    weft.sleep(0.01)
+
+weft.sleep(0.01)
+put()
+tasks = [weft.spawn(hold), *(weft.spawn(work) for _ in range(3))]
+with lock:
+    pass
+assert weft.joinall(tasks, 10) == tasks
+weft.sleep(0.1)
+print(*log)
+"""
+    )
+    assert done.stdout == "cleaned\n"
+
+
+def test_a_lock_that_is_handed_over_during_a_clean_up_has_one_holder(run_python: Run) -> None:
+    done = run_python(
+        DROPPED
+        + """
+lock = weft.RLock()
+
+def hold():
+    with lock:
+        weft.sleep(0.02)
+
+def later():
+    weft.sleep(0.03)
+    with lock:
+        log.append("in")
+        weft.sleep(0.1)
+        log.append("out")
+
+tasks = [weft.spawn(hold), weft.spawn(later)]
+weft.sleep(0.001)
+put()
+drop()
+with lock:
+    log.append("in")
+    log.append("out")
+for task in tasks:
+    task.result()
+log.remove("cleaned")
+print(*log)
+"""
+    )
+    assert done.stdout == "in out in out\n"
+
+
+def test_what_is_dropped_while_the_poller_is_opened_anew(run_python: Run) -> None:
+    """To open it lets go of the interpreter's lock, in the middle of a look."""
+    done = run_python(
+        DROPPED
+        + """
+sys.setswitchinterval(1000)
+stop = go = False
+
+def thread():
+    while not stop:
+        if go and box:
+            box.clear()
+        time.sleep(0)
+
+def work():
+    while not stop:
+        weft.sleep(0)
+
+threading.Thread(target=thread, daemon=True).start()
+tasks = [weft.spawn(work) for _ in range(3)]
+weft.sleep(0.01)
+for _ in range(50):
+    put()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            if "eventpoll" in os.readlink("/proc/self/fd/" + number):
+                os.close(int(number))
+        except OSError:
+            pass
+    go = True
+    for _ in range(30):
+        weft.sleep(0)
+    go = False
+    box.clear()
+    weft.sleep(0.001)
+stop = True
+assert weft.joinall(tasks, 10) == tasks
+print("all", flush=True)
+os._exit(0)
+"""
+    )
+    assert done.stdout == "all\n"
+
+
 def test_a_greenlet_that_is_traced_by_a_function_that_fails(run_python: Run) -> None:
     done = run_python(
         """

@@ -16,9 +16,10 @@ static inline int weft_accept_plainly(int number, void *address, socklen_t *size
 #endif
 }
 
-/* The descriptor of a connection, or -1 with errno set. With `toggle` the listener blocks, and nobody else has it. */
+/* The descriptor of a connection, or -1 with errno set. With `toggle` the listener may block, and nobody else has it. */
 static inline int weft_accept(int number, int toggle, void *address, socklen_t *size) {
     int on = 1, off = 0, accepted, error;
+    toggle = toggle && !(fcntl(number, F_GETFL) & O_NONBLOCK); /* whatever the socket object says of it */
     if (toggle)
         ioctl(number, FIONBIO, &on);
     accepted = weft_accept_plainly(number, address, size);

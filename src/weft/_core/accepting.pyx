@@ -44,6 +44,9 @@ cdef extern from "ring.h" nogil:
     void weft_ring_close(weft_ring *ring)
     int weft_ring_accept(weft_ring *ring, int number, void *address, socklen_t *size)
 
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
 cdef extern from "accepting.h":
     int weft_accept(int number, bint toggle, void *address, socklen_t *size)
 
@@ -158,8 +161,10 @@ cdef object accept_alone(object sock, bint nonblocking):
         while result < 0 and error == EINTR:
             memset(&address, 0, sizeof(address))
             size = sizeof(address)
-            result = weft_accept(head(sock).sock_fd, not nonblocking and head(sock).sock_timeout < 0, &address, &size)
+            result = weft_accept(head(sock).sock_fd, not nonblocking, &address, &size)
             error = errno
+            if result < 0 and error == EINTR:
+                PyErr_CheckSignals()
         return connection(sock, result if result >= 0 else -error, &address, size)
     try:
         return at_once(sock, base._accept, (), nonblocking)

@@ -225,7 +225,7 @@ cdef object at_once(object sock, object method, tuple args, bint flagged):
         ioctl(number, FIONBIO, &on)
     if timeout > 0:
         # The interpreter waits for its own timeout, but not without one on a descriptor that does not block.
-        # Not 0: a task or thread that uses the socket meanwhile would be refused a wait.
+        # Not 0: a thread that uses the socket meanwhile would be refused a wait. So it waits without a timeout.
         head(sock).sock_timeout = -1
     try:
         return method(sock, *args)

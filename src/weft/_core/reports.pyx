@@ -4,7 +4,8 @@
 Rules:
 - A report that fails (``sys.stderr`` is closed, its ``write`` raises) is dropped. What it failed with goes to ``sys.unraisablehook``:
   it may be the error of a signal handler, which nobody else would ever see.
-- Ctrl-C and SystemExit that strike during a report go to the main task of the thread.
+- Ctrl-C and SystemExit that strike during a report go to the main task of the thread; what
+  ``sys.unraisablehook`` itself raises, the interpreter drops.
 - The kind of an error is found by its type alone: its ``__class__`` may be a property that raises.
 """
 

@@ -66,7 +66,8 @@ cdef class Scheduler(Watch):
     cdef int retire(self) except -1
     cdef void begin(self, PyGreenlet *worker) noexcept
     cdef bint conclude(self) noexcept
-    cdef void start_empty(self, PyGreenlet *worker) noexcept
+    cdef bint start_empty(self, PyGreenlet *worker) noexcept
+    cdef int stay(self, Fiber fiber) noexcept
     cdef void launch(self) noexcept
     cdef PyObject *launch_worker(self) noexcept
     cdef int start(self, bint on_main_thread, object base) except -1

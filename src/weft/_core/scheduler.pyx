@@ -188,19 +188,27 @@ cdef class Scheduler(Watch):
         cdef int outcome
         if self.forking:
             self.settle_fork(waiter)
-        if self.turned():
-            end_dropped(self.turns, &self.seen)
         if waiter is not None:
             if waiter.woken:
                 return 1
-            waiter.fiber = fiber  # before handlers run: they may hand it something
+            waiter.fiber = fiber  # before clean-ups and handlers run: they may hand it something
             waiter.ready = self.ready
-        if fiber.interrupted():
-            return fiber.deliver(waiter)
-        if fiber.signalled and run_handlers(self.errands, fiber, waiter):
-            return 1
+        if self.turned():
+            end_dropped(self.turns, &self.seen)
         if waiter is not None and waiter.woken:
             return 1
+        if fiber.interrupted():
+            return fiber.deliver(waiter)
+        while True:
+            if fiber.signalled and run_handlers(self.errands, fiber, waiter):
+                return 1
+            if waiter is not None and waiter.woken:
+                return 1
+            if not self.turned():
+                break
+            end_dropped(self.turns, &self.seen)
+            if fiber.cancelling or fiber.pending is not None:
+                return fiber.deliver(waiter)
         if timeout >= 0:
             deadline = monotonic() + timeout
         while True:
@@ -395,8 +403,11 @@ cdef class Scheduler(Watch):
         self.spent = 0
         self.until_look = left
         # the clock is asked at every other switch: that is half its cost, and the interval sees to long turns
-        if (left <= 0 or left & 1 and weft_ticked(&self.tick)) and self.look_between() < 0:
-            return -1
+        if left <= 0 or left & 1 and weft_ticked(&self.tick):
+            if self.look_between() < 0:
+                return -1
+            if self.turned():  # to open the poller anew lets go of the interpreter's lock
+                return self.stay(fiber)
         if again:
             self.ready.push(fiber)
         while self.ready.head == NULL:
@@ -405,11 +416,15 @@ cdef class Scheduler(Watch):
                 return -1
             weft_ticked(&self.tick)
             if self.turned():
-                if fiber is not None:
-                    self.ready.remove(fiber)
-                self.following = fiber
-                return 0
+                return self.stay(fiber)
         self.following = <Fiber>self.ready.pop()
+        return 0
+
+    cdef int stay(self, Fiber fiber) noexcept:
+        """Choose `fiber`, the current one: it goes on. None: nobody is chosen."""
+        if fiber is not None:
+            self.ready.remove(fiber)
+        self.following = fiber
         return 0
 
     cdef bint choose_anyhow(self) noexcept:
@@ -454,13 +469,13 @@ cdef class Scheduler(Watch):
         """The current fiber has ended: the next new one begins on its worker; with none, the worker waits for one. False: the worker ends."""
         cdef PyGreenlet *worker = self.current.worker
         cdef PyObject *outcome
-        if self.turned():
+        while self.turned():
             end_dropped(self.turns, &self.seen)
             self.current.let_go()
         self.release(self.current)
-        if not self.choose_anyhow():
-            self.start_empty(worker)
-            return True
+        while not self.choose_anyhow():
+            if self.start_empty(worker):
+                return True
         if Py_REFCNT(<object><PyObject *>worker) > self.references:  # somebody else knows it
             self.leaving = True
             self.held = weft_hold_collector()  # greenlet makes a tuple of what a body returns
@@ -480,12 +495,21 @@ cdef class Scheduler(Watch):
         self.begin(worker)
         return True
 
-    cdef void start_empty(self, PyGreenlet *worker) noexcept:
-        """Begin a task that does nothing. At its end greenlet ends what another thread has dropped, for which a fiber must be current."""
+    cdef bint start_empty(self, PyGreenlet *worker) noexcept:
+        """Begin a task that does nothing. At its end greenlet ends what another thread has dropped, for which a fiber must be current.
+
+        False if there is no memory for it: then what was dropped waits for the next time.
+        """
         cdef int held = weft_hold_collector()
-        self.starting = empty_task(self)
-        weft_free_collector(held)
+        try:
+            self.starting = empty_task(self)
+        except BaseException:
+            self.seen = self.turns[0]
+            return False
+        finally:
+            weft_free_collector(held)
         self.begin(worker)
+        return True
 
     cdef void launch(self) noexcept:
         """The body of the launcher."""

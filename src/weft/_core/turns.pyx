@@ -19,11 +19,14 @@ cdef extern from "Python.h":
 
 PyGreenlet_Import()
 
-cdef unsigned long unknown = 1  # stands for the counter that cannot be read
+cdef unsigned long unknown = 0  # stands for a counter that cannot be read: it never moves
 
 
 cdef const unsigned long *find_turns() noexcept:
-    """How often the interpreter's lock has come from one thread to another; what stands for it if that cannot be read."""
+    """How often the interpreter's lock has come from one thread to another.
+
+    Where that cannot be read, a counter that never moves: then a clean-up that waits may strike in a switch.
+    """
     cdef const unsigned long *turns = weft_find_turns()
     return &unknown if turns == NULL else turns
 
@@ -38,6 +41,3 @@ cdef void end_dropped(const unsigned long *turns, unsigned long *seen) noexcept:
             PyErr_Clear()
         else:
             Py_DECREF(<object><PyObject *>here)
-        if turns == &unknown:
-            seen[0] = 0  # so it is done each time
-            return
