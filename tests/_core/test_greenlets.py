@@ -226,6 +226,10 @@ def work():
 
 weft.sleep(0.01)
 put()
+free = weft.Lock()
+for _ in range(1023):  # the next lock gives way, so that the handler runs in the main task's wait for it
+    with free:
+        pass
 tasks = [weft.spawn(hold), *(weft.spawn(work) for _ in range(3))]
 with lock:
     pass
