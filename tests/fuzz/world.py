@@ -53,6 +53,7 @@ class World:
         self.roots: list[weft.Task[Any]] = []
         self.doing: dict[int, tuple[str, Any]] = {}
         self.endings: list[Callable[[], None]] = []  # called last, before the process ends
+        self.hook: object = None  # the run's own ``sys.unraisablehook``
         self.strikes = 0  # exceptions of signal handlers: raised, minus seen
         self.catching = False  # the main task catches a handler's exception, the next one
         self.limited = False  # somebody has lowered RLIMIT_NOFILE
@@ -287,7 +288,7 @@ def run(settings: Settings) -> int:
     if settings.gc1:
         gc.set_threshold(1, 2, 2)
     unraised: list[Any] = []
-    sys.unraisablehook = lambda args: seen(world, unraised, args)
+    world.hook = sys.unraisablehook = lambda args: seen(world, unraised, args)
     from .operations.limits import restore
     from .operations.signals import strike
 

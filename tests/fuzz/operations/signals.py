@@ -5,6 +5,7 @@ A handler's error goes to the main task: the run counts each that was raised and
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -20,8 +21,13 @@ from . import operation
 EVERY = 0.003  # seconds between two strikes
 
 
-def in_repr(frame: FrameType | None) -> bool:
-    """Return True inside a ``__repr__``: a socket's finalizer calls it, and CPython drops what it raises."""
+def unseen(world: World, frame: FrameType | None) -> bool:
+    """Return True where an error may be dropped: an operation has broken the hook, or a finalizer asks for a repr.
+
+    CPython drops what a socket's ``__repr__`` raises in its finalizer.
+    """
+    if sys.unraisablehook is not world.hook:
+        return True
     while frame is not None:
         if frame.f_code.co_name == "__repr__":
             return True
@@ -65,7 +71,7 @@ def strike(world: World, settings: Settings) -> Iterator[None]:
         elif choice < 0.6:
             with weft.move_on_after(0.001), world.shared.rlock:
                 weft.sleep(0)
-        elif choice < 0.7 and world.catching and weft.current_task() is main and not in_repr(frame):
+        elif choice < 0.7 and world.catching and weft.current_task() is main and not unseen(world, frame):
             # unpatched, a handler runs in whatever task runs Python, and its error goes there
             world.catching = False  # until the main task is ready for another
             world.strikes += 1
