@@ -49,8 +49,9 @@ class Origin:
 def free_port() -> int:
     """A port that nobody has now, of those that the system gives no client."""
     while True:
-        with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(10_000, 32_000))) as listener:
-            return int(listener.getsockname()[1])
+        port = random.randrange(10_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextmanager

@@ -4,16 +4,16 @@ Each listens on 127.0.0.1 alone, in a folder of its own, and ends with the test.
 """
 
 import os
-import random
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from bench.origin import free_port
 
 CACHE = Path(__file__).parents[2] / "build" / "servers"
 CONNECTIONS = 1100
@@ -44,13 +44,6 @@ def program(package: str, *places: str) -> tuple[Path, dict[str, str]]:
         subprocess.run(["dpkg-deb", "-x", archive, CACHE / package], check=True)
         archive.unlink()
     return program(package, *places)
-
-
-def free_port() -> int:
-    """A port that nobody has now, of those that the system gives no client."""
-    while True:
-        with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(10_000, 32_000))) as listener:
-            return int(listener.getsockname()[1])
 
 
 def hand_over(folder: Path) -> str | None:

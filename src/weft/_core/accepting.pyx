@@ -192,7 +192,10 @@ cdef object accept_by_ring(object sock):
 
 
 cdef object connection(object sock, int result, sockaddr_storage *address, socklen_t size):
-    """What accepting on `sock` brought: a descriptor, or less than 0, an error's number. None if nobody connects now."""
+    """Return a connection's descriptor and the peer's address, or None if nobody connects now.
+
+    `result`: the descriptor that accepting on `sock` brought; less than 0, an error's number, which is raised.
+    """
     if result >= 0:
         try:
             return result, address_of(head(sock).sock_family, address, size)

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Return whether anything can still happen, and if not, who waits for what.
+"""The deadlock report: whether anything can still happen, and if not, who waits for what.
 
 Rules:
 - Asked only by the main thread, when it has no timer and no descriptor to wait for.

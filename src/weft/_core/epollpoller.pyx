@@ -31,10 +31,6 @@ from weft._core.poller cimport (
 
 import os
 
-cdef extern from "thread.h":
-    int weft_hold_collector() noexcept
-    void weft_free_collector(int held) noexcept
-
 cdef extern from "poller.h" nogil:
     ctypedef struct weft_event:
         uint32_t events
@@ -166,10 +162,9 @@ cdef class EpollPoller(Poller):
             count = weft_epoll_wait(self.epoll, self.events, BATCH, 0)
         else:
             timeout = self.slice(timeout)
-            weft_free_collector(self.held)
+            self.rest()
             with nogil:
                 count = weft_epoll_wait(self.epoll, self.events, BATCH, timeout)
-            self.held = weft_hold_collector()
             self.awake()
             if count == 0 and timeout > 0:
                 self.doubt(timeout)

@@ -6,7 +6,7 @@ cdef object loop_setter = None
 
 
 def set_task_types(main, empty):
-    """What the main fiber of a thread is made of, ``main()``, and a task that does nothing, ``empty(scheduler)``."""
+    """Say who makes the main fiber of a thread, ``main()``, and a task that does nothing, ``empty(scheduler)``."""
     global main_type, empty_task
     main_type = main
     empty_task = empty

@@ -1,6 +1,10 @@
 from weft._core.runqueue cimport Runnable, RunQueue
 from weft._core.waiting cimport WaitQueue
 
+cdef extern from "thread.h":
+    int weft_hold_collector() noexcept
+    void weft_free_collector(int held) noexcept
+
 cdef enum Direction:
     READ = 1
     WRITE = 2
@@ -70,7 +74,11 @@ cdef class Poller:
     cdef double slice(self, double timeout) noexcept
     cdef int doubt(self, double waited) except -1
     cdef int poll(self, double timeout) except -1
+    cdef inline void rest(self) noexcept:
+        """The thread is about to sleep: others may collect."""
+        weft_free_collector(self.held)
     cdef inline void awake(self) noexcept:
+        self.held = weft_hold_collector()
         if self.ready is not None:
             self.ready.asleep = False
     cdef void happened(self, Descriptor descriptor, bint read, bint write, bint hung_up)

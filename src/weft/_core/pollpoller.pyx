@@ -27,10 +27,6 @@ from weft._core.poller cimport (
 
 import os
 
-cdef extern from "thread.h":
-    int weft_hold_collector() noexcept
-    void weft_free_collector(int held) noexcept
-
 cdef extern from "poller.h" nogil:
     bint weft_identify(int number, unsigned long long *device, unsigned long long *inode)
 
@@ -166,10 +162,9 @@ cdef class PollPoller(Poller):
         else:
             timeout = self.slice(timeout)
             milliseconds = -1 if timeout < 0 else <int>ceil(min(timeout, 1e6) * 1000)
-            weft_free_collector(self.held)
+            self.rest()
             with nogil:
                 count = ask(self.events, size, milliseconds)
-            self.held = weft_hold_collector()
             self.awake()
         if count < 0:
             if errno == EINTR:

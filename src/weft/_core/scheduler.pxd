@@ -54,7 +54,7 @@ cdef class Scheduler(Watch):
     cdef int choose(self, Fiber fiber, bint again) noexcept
     cdef bint choose_anyhow(self) noexcept
     cdef inline bint turned(self) noexcept:
-        """Whether another thread has run since the last ``end_dropped``."""
+        """Return whether another thread has run since the last ``end_dropped``."""
         return unlikely(self.turns[0] != self.seen)
     cdef PyGreenlet *where(self, Fiber fiber) noexcept
     cdef PyGreenlet *ask_greenlet(self, Fiber fiber, void *frames) noexcept

@@ -23,9 +23,9 @@ cdef unsigned long unknown = 0  # stands for a counter that cannot be read: it n
 
 
 cdef const unsigned long *find_turns() noexcept:
-    """How often the interpreter's lock has come from one thread to another.
+    """Return the counter of how often the interpreter's lock has come from one thread to another.
 
-    Where that cannot be read, a counter that never moves: then a clean-up that waits may strike in a switch.
+    Where it cannot be read, it is one that never moves: then a clean-up that waits may strike in a switch.
     """
     cdef const unsigned long *turns = weft_find_turns()
     return &unknown if turns == NULL else turns
