@@ -4,11 +4,13 @@ import asyncio
 import concurrent.futures
 import itertools
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 import weft
 import weft.native
+from weft.maps import Results
 
 
 def double(number: int, turns: int = 1) -> int:
@@ -46,6 +48,45 @@ def test_the_methods_of_a_pool() -> None:
     for use in (lambda: pool.apply(double, (1,)), lambda: pool.map(double, [1])):
         with pytest.raises((ValueError, RuntimeError)):
             use()
+
+
+def outcomes(results: Results[int]) -> list[object]:
+    """What an iterator gives, its errors included."""
+    given: list[object] = []
+    while True:
+        try:
+            given.append(next(results))
+        except StopIteration:
+            return given
+        except (ZeroDivisionError, RuntimeError) as error:
+            given.append(type(error))
+
+
+def test_imap_goes_on_after_a_call_that_failed() -> None:
+    with weft.Pool(2) as pool:
+        assert outcomes(pool.imap(lambda number: 1 // number, [0, 1, 0, 1, 0])) == [ZeroDivisionError, 1] * 2 + [ZeroDivisionError]
+        assert outcomes(pool.imap(lambda item: next(iter([])), [1, 2])) == [RuntimeError] * 2
+        found = outcomes(pool.imap_unordered(lambda number: 1 // number, [0, 1] * 20))
+        assert (found.count(1), found.count(ZeroDivisionError)) == (20, 20)
+
+
+def test_an_input_of_imap_that_fails_ends_it_in_its_place() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ZeroDivisionError
+
+    with weft.Pool(2) as pool:
+        assert outcomes(pool.imap(double, items())) == [2, ZeroDivisionError]
+
+
+def test_next_of_imap_has_a_timeout_and_loses_nothing() -> None:
+    with weft.Pool(2) as pool:
+        results = pool.imap(lambda seconds: weft.sleep(seconds) or seconds, [0.05, 0])
+        with pytest.raises(TimeoutError):
+            results.next(timeout=0.001)
+        assert [results.next(), results.next(60)] == [0.05, 0]
+        with pytest.raises(StopIteration):
+            results.next(timeout=0)
 
 
 def test_a_call_is_over_when_its_callback_has_returned(caplog: pytest.LogCaptureFixture) -> None:

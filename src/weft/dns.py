@@ -38,6 +38,7 @@ standard_gethostbyaddr = standard.gethostbyaddr
 standard_getnameinfo = standard.getnameinfo
 
 
+@stands_for(standard)
 def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> list[Any]:
     """``socket.getaddrinfo``, with the same arguments, result and errors; the task is parked while the name is looked up."""
     if numeric(host) and (port is None or isinstance(port, int)):

@@ -2,13 +2,17 @@
 
 ``gevent``: ``spawn``, ``spawn_later``, ``sleep``, ``joinall``, ``wait``, ``killall``, ``getcurrent``, ``Greenlet``, ``GreenletExit``;
 ``gevent.monkey``: the ``patch_*`` functions, which find everything patched. What else there is of gevent raises ImportError, and says so.
+
+Libraries ask whether gevent can be found, and then use more of it than there is here. So the names are found by an import statement (or
+``import_module``) of the program's own code, and not by that of a library or by ``find_spec``.
 """
 
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent
@@ -190,6 +194,8 @@ MODULES: dict[str, dict[str, Any]] = {
         "spawn_later": spawn_later,
         "wait": wait,
         "__path__": [],
+        "__version__": "26.9.0",  # the one whose interface this is a part of
+        "version_info": (26, 9, 0, "final", 0),
     },
     "gevent.monkey": {
         **{f"patch_{name}": patched for name in PATCHES},
@@ -200,11 +206,32 @@ MODULES: dict[str, dict[str, Any]] = {
 }
 
 
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+FOLDERS = ("site-packages", "dist-packages")
+MACHINERY = ("importlib", "importlib._bootstrap", "importlib._bootstrap_external")
+
+
+def program_imports() -> bool:
+    """Return whether the import that is under way comes from the program's own code."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") in (__name__, *MACHINERY):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    path = frame.f_code.co_filename
+    return not path.startswith((*LIBRARIES, "<frozen")) and not any(folder in path for folder in FOLDERS)
+
+
 class Finder(MetaPathFinder, Loader):
     """Finds ``gevent`` here."""
 
+    def __init__(self, for_all: bool) -> None:
+        self.for_all = for_all
+
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The modules that weft answers to; for others of gevent's an ImportError that says so."""
+        if fullname.partition(".")[0] != "gevent" or not (self.for_all or program_imports()):
+            return None
         if fullname in MODULES:
             return ModuleSpec(fullname, self, origin="weft", is_package="__path__" in MODULES[fullname])
         if fullname.startswith("gevent."):
@@ -218,7 +245,7 @@ class Finder(MetaPathFinder, Loader):
         vars(module).update(MODULES[module.__name__])
 
 
-def install() -> None:
-    """Let ``import gevent`` find weft from now on."""
+def install(for_all: bool = False) -> None:
+    """Let ``import gevent`` find weft from now on; `for_all`: also where a library imports it, or asks whether it is there."""
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, Finder())
+        sys.meta_path.insert(0, Finder(for_all))

@@ -4,7 +4,8 @@
 Rules:
 - Nothing begins before the first result is asked for; then the input is read no further than there is room for results.
 - One task at a time reads the input, which may park in doing so, and need not be reentrant.
-- The first error, of the input or of a call, is raised in its place; the rest is cancelled.
+- The first error, of the input or of a call, is raised in its place; the rest is cancelled. For
+  ``imap``, an Exception of a call ends that call alone.
 - The workers do not hold the iterator that is read, so that it can be dropped while they wait for room; that ends them.
 """
 
@@ -13,6 +14,7 @@ from concurrent.futures import CancelledError
 
 from weft._core.schedulers cimport get_scheduler
 from weft._core.sync cimport Lock
+from weft._core.timers cimport lasting, time_left
 from weft._core.waiting cimport WaitQueue
 
 from weft._core.cancellation import CancelScope
@@ -38,6 +40,7 @@ cdef class Work:
     cdef bint star
     cdef bint ordered
     cdef bint exhausted
+    cdef bint goes_on  # a call that raises an Exception ends only itself
     cdef Py_ssize_t limit
     cdef Py_ssize_t room  # results that may be under way or waiting
     cdef Py_ssize_t taken  # items: read,
@@ -128,8 +131,10 @@ cdef class Work:
                 self.fail(slot, CancelledError("the task of this item was cancelled"))
                 raise
             except BaseException as error:
-                self.fail(slot, error)
-                return
+                if not (self.goes_on and isinstance(error, Exception)):
+                    self.fail(slot, error)
+                    return
+                slot.error = error
             finally:
                 self.running -= 1
             if not self.ordered:
@@ -137,9 +142,10 @@ cdef class Work:
             self.end(slot)
             item = None
 
-    cdef Slot first(self):
-        """The next result; None after the last."""
+    cdef Slot first(self, double seconds):
+        """Return the next result; None after the last. TimeoutError if it takes longer than `seconds` (-1: no limit)."""
         cdef Slot slot
+        cdef double deadline = 0
         while True:
             if self.slots and (<Slot>self.slots[0]).done:
                 slot = self.slots.popleft()
@@ -148,7 +154,8 @@ cdef class Work:
                 return slot
             if not self.workers:
                 return None
-            get_scheduler().wait(self.askers, -1, self)
+            if not get_scheduler().wait(self.askers, time_left(seconds, &deadline), self):
+                raise TimeoutError(f"no result within {seconds:g} seconds")
 
     cdef int cancel(self) except -1:
         """Let the workers end."""
@@ -184,27 +191,38 @@ cdef class Results:
     def __iter__(self):
         return self
 
-    def __next__(self):
-        cdef Slot slot
+    cdef object take(self, double seconds):
+        """Return the next result, waiting at most `seconds` (-1: no limit)."""
+        cdef Slot slot = None
         cdef Work work = self.shared()
         try:
             if not self.begun:
                 self.begun = True
                 work.hire()
-            slot = None if self.closed else work.first()
-            if slot is None:
-                raise StopIteration
-            if slot.error is None:
-                return slot.value
-            self.closed = True
-            if isinstance(slot.error, StopIteration):  # it would end the caller's loop as if all were well
-                raise RuntimeError("the function raised StopIteration") from slot.error
-            raise slot.error
-        except StopIteration:
+            if not self.closed:
+                slot = work.first(seconds)
+        except TimeoutError:  # the next one may be ready later
             raise
         except BaseException:
             work.cancel()
             raise
+        if slot is None:
+            raise StopIteration
+        if slot.error is None:
+            return slot.value
+        if not work.goes_on:
+            self.closed = True
+            work.cancel()
+        if isinstance(slot.error, StopIteration):  # it would end the caller's loop as if all were well
+            raise RuntimeError("the function raised StopIteration") from slot.error
+        raise slot.error
+
+    def __next__(self):
+        return self.take(-1)
+
+    def next(self, timeout=None):
+        """Return the next result; TimeoutError if there is none within `timeout` seconds (None: no limit)."""
+        return self.take(lasting(timeout))
 
     def close(self) -> None:
         """End what still runs, and wait until it is over; no more results come."""
@@ -226,13 +244,8 @@ cdef class Results:
             self.work.cancel()
 
 
-def map(fn, /, *iterables, concurrency=100, ordered=True, buffer=None):
-    """``fn(item)`` for each item, at most `concurrency` at a time; an iterator of the results, as the built-in ``map`` gives it.
-
-    Lazy on both sides, so that the input may be endless: it is read as results are taken, and at most `buffer` (default: `concurrency`)
-    of them wait. `ordered`: in the order of the input, or else as they come. An exception is raised in the place of its result, and
-    the rest is cancelled. Use it as a context manager to end early: ``with weft.map(...) as results``.
-    """
+cdef Results results_of(fn, iterables, concurrency, ordered, buffer, bint goes_on):
+    """Return the results of calls that have not begun."""
     cdef Work work = Work()
     cdef Results results = Results()
     cdef Py_ssize_t limit, room
@@ -248,7 +261,23 @@ def map(fn, /, *iterables, concurrency=100, ordered=True, buffer=None):
     work.star = len(iterables) > 1
     work.items = zip(*iterables) if work.star else iter(iterables[0])
     work.ordered = ordered
+    work.goes_on = goes_on
     work.limit = limit
     work.room = room
     results.work = work
     return results
+
+
+def map(fn, /, *iterables, concurrency=100, ordered=True, buffer=None):
+    """``fn(item)`` for each item, at most `concurrency` at a time; an iterator of the results, as the built-in ``map`` gives it.
+
+    Lazy on both sides, so that the input may be endless: it is read as results are taken, and at most `buffer` (default: `concurrency`)
+    of them wait. `ordered`: in the order of the input, or else as they come. An exception is raised in the place of its result, and
+    the rest is cancelled. Use it as a context manager to end early: ``with weft.map(...) as results``.
+    """
+    return results_of(fn, iterables, concurrency, ordered, buffer, False)
+
+
+def imap(fn, iterables, size, ordered):
+    """Return the results of ``multiprocessing.pool.Pool.imap``: a call that raises an Exception ends nothing but itself."""
+    return results_of(fn, iterables, size, ordered, None, True)

@@ -19,6 +19,8 @@ from types import ModuleType
 from typing import Any
 
 from weft._core.errors import LatePatchWarning
+from weft._core.names import rename
+from weft.healing import heal
 
 __all__ = ["get_original", "is_patched", "patch_all", "patched", "unpatch_all"]
 
@@ -34,20 +36,21 @@ TWINS = {
     "signal": "weft.signal",
     "subprocess": "weft.subprocess",
     "stdin": "weft.stdin",
-    "asyncio": "weft.asyncio",
-    "multiprocessing": "weft.multiprocessing",
-    "psycopg": "weft.psycopg",
 }
-PRELUDE = {"select": ("selectors",), "queue": ("queue",), "thread": ("concurrent.futures.thread",)}  # what must be there to be patched
 LATER = {
-    "asyncio": "asyncio.events",
-    "multiprocessing": "multiprocessing.synchronize",
-    "psycopg": "psycopg.waiting",
-}  # patched when it is imported: it costs too much else
+    "thread": {"gevent.monkey": "weft.gevent_refused", "eventlet.patcher": "weft.eventlet_refused"},
+    "asyncio": {"asyncio.events": "weft.asyncio", "asyncio.base_events": "weft.asyncio_threads"},
+    "multiprocessing": {"multiprocessing.synchronize": "weft.multiprocessing"},
+    "psycopg": {"psycopg.waiting": "weft.psycopg"},
+    "pyopenssl": {"OpenSSL.SSL": "weft.pyopenssl"},
+    "uvloop": {"uvloop": "weft.uvloop"},
+}  # patched when it is imported: it costs too much else, or may not be installed
+PRELUDE = {"select": ("selectors",), "queue": ("queue",), "thread": ("concurrent.futures.thread",)}  # what must be there to be patched
 
 importlib.import_module("weft.native")  # takes the originals before anything is patched
 originals: dict[tuple[str, str], Any] = {}
 applied: list[ModuleType] = []  # the twins
+renamed: list[tuple[type, tuple[str, str]]] = []  # the twins' types that say what the standard ones say, and their own names
 ABSENT = object()
 
 
@@ -83,28 +86,41 @@ def patch_all(
     asyncio: bool = True,
     multiprocessing: bool = True,
     psycopg: bool = True,
+    pyopenssl: bool = True,
+    uvloop: bool = True,
+    native_executors: bool = False,
 ) -> None:
     """Replace what blocks in the standard library by what parks; each argument chooses a part. Twice is as good as once.
 
-    Warns with LatePatchWarning if a module that is not of the standard library has taken an original already: call this first of all.
+    `native_executors`: ``concurrent.futures.ThreadPoolExecutor`` has threads of the operating system, as asyncio's own executor always
+    has, for calls of C that compute or block.
+
+    Warns with LatePatchWarning if a module that is not of the standard library has taken an original already, or if a real lock cannot be
+    replaced: call this first of all. RuntimeError if gevent or eventlet has patched this process.
     """
     chosen = locals()
-    parts = [part for part in TWINS if chosen[part]]
-    now = [part for part in parts if part not in LATER or LATER[part] in sys.modules]
-    for part in now:
-        for name in PRELUDE.get(part, ()):
-            importlib.import_module(name)
-    twins = [importlib.import_module(TWINS[part]) for part in now]  # all of them before the first patch: each takes originals
+    refuse_others()
+    for part, names in PRELUDE.items():
+        if chosen[part]:
+            for name in names:
+                importlib.import_module(name)
+    found = [name for part, name in TWINS.items() if chosen[part]]
+    later = {module: name for part, names in LATER.items() if chosen[part] for module, name in names.items()}
+    found += [later.pop(module) for module in list(later) if module in sys.modules]
+    if native_executors:
+        found.append("weft.native_executors")
+    twins = [importlib.import_module(name) for name in found]  # all of them before the first patch: each takes originals
     replaced: dict[int, str] = {}
     for twin in twins:
         replaced |= apply(twin)
-    later = {LATER[part]: TWINS[part] for part in parts if part not in now}
     if later and not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder())
     for finder in sys.meta_path:
         if isinstance(finder, Finder):
             finder.twins |= later
     late = sorted(captured(replaced)) if replaced else []
+    if thread and replaced:
+        late += [f"{name} (a real lock)" for name in heal({id(before) for before in originals.values()})]
     if late:
         more = f" and {len(late) - 10} more" if len(late) > 10 else ""
         warnings.warn(
@@ -112,6 +128,15 @@ def patch_all(
             LatePatchWarning,
             stacklevel=2,
         )
+
+
+def refuse_others() -> None:
+    """Raise RuntimeError if another library has put its own cooperative calls in the place of the standard ones."""
+    gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    if getattr(gevent, "saved", None):
+        raise RuntimeError("gevent.monkey has patched this process, and one process has one scheduler: do not call gevent's patch_all()")
+    if getattr(eventlet, "already_patched", None):
+        raise RuntimeError("eventlet has patched this process, and one process has one scheduler: do not call eventlet.monkey_patch()")
 
 
 def apply(twin: ModuleType) -> dict[int, str]:
@@ -128,6 +153,8 @@ def apply(twin: ModuleType) -> dict[int, str]:
             before = original(target, attribute)
             originals[dotted, attribute] = before
             setattr(target, attribute, value)
+            if isinstance(value, type) and isinstance(before, type):
+                renamed.append((value, rename(value, before.__module__, before.__qualname__)))
             if not isinstance(target, type) and not isinstance(before, ModuleType) and not attribute.startswith("_"):
                 replaced[id(before)] = f"{dotted}.{attribute}"
     if twin not in applied:
@@ -198,7 +225,7 @@ def get_original(module: str, name: str) -> Any:
 
 
 def unpatch_all() -> None:
-    """Undo every patch. What the program has taken meanwhile keeps parking."""
+    """Undo every patch, but those of locks. What the program has taken meanwhile keeps parking."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Finder)]
     while applied:
         twin = applied.pop()
@@ -210,6 +237,9 @@ def unpatch_all() -> None:
             delattr(owner(dotted), attribute)
         else:
             setattr(owner(dotted), attribute, before)
+    while renamed:
+        kind, names = renamed.pop()
+        rename(kind, *names)
 
 
 @contextmanager

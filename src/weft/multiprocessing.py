@@ -12,8 +12,8 @@ from multiprocessing import *  # noqa: F403  # the twin has the standard module'
 from typing import Any
 
 from weft._core.current import get_ident as _get_ident
+from weft._core.looks import look_until as _look_until
 from weft._core.timers import read_seconds as _read_seconds
-from weft.looks import look_until as _look_until
 
 _PAUSES = 0.0002, 0.005  # seconds between two tries, the first and the longest
 _RECURSIVE = 0  # the kind of an RLock

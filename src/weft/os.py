@@ -19,15 +19,14 @@ from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import closing_range as _closing_range
 from weft._core.descriptors import replacing as _replacing
 from weft._core.descriptors import wait_readable as _wait_readable
+from weft._core.looks import look_until as _look_until
 from weft._core.offload import offload as _offload
 from weft._core.sync import Lock as _Lock
 from weft.builtin import stands_for as _stands_for
-from weft.looks import look_until as _look_until
 
 _T = TypeVar("_T")
 
 _PAUSES = 0.0005, 0.02  # seconds between two looks at a child, the first and the longest
-_io_open = _io.open
 _standard_closerange = _standard.closerange
 _standard_dup2 = _standard.dup2
 _standard_system = _standard.system
@@ -97,9 +96,9 @@ def fdopen(fd: int, mode: str = "r", buffering: int = -1, encoding: str | None =
     """As ``os.fdopen``; reading and writing a pipe, a terminal or a socket parks."""
     if not isinstance(fd, int):
         raise TypeError(f"invalid fd type ({type(fd)}, expected integer)")
-    if kwargs.get("opener") is None and len(args) < 4 and _pipes.parks(fd):
-        return _pipes.open_pipe(fd, mode, buffering, encoding, *args, **{name: value for name, value in kwargs.items() if name != "opener"})
-    return _io_open(fd, mode, buffering, encoding, *args, **kwargs)
+    if "b" not in mode:
+        encoding = _io.text_encoding(encoding)
+    return _pipes.open(fd, mode, buffering, encoding, *args, **kwargs)
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
@@ -203,4 +202,8 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
 
 _files = ("read", "write", "readv", "writev", "sendfile", "close", "closerange", "dup2", "fdopen")
 _children = ("system", "fork", "forkpty", "waitpid", "wait", "wait3", "wait4", "waitid")
-__patches__ = {"os": {name: globals()[name] for name in _files + _children if hasattr(_standard, name)}}
+__patches__ = {
+    "os": {name: globals()[name] for name in _files + _children if hasattr(_standard, name)},
+    "builtins": {"open": _pipes.open},
+    "io": {"open": _pipes.open},
+}

@@ -1,15 +1,19 @@
-"""Pipes, terminals and sockets as file objects whose reading and writing park: under ``subprocess``, ``os.fdopen`` and ``sys.stdin``."""
+"""Pipes, terminals and sockets as file objects whose reading and writing park: under ``subprocess``, ``open`` and ``sys.stdin``."""
 
 import io
 import os
 import stat
+import sys
 from typing import Any
 
 from weft import buffers
 from weft._core import nonblocking
 from weft._core.descriptors import closing
+from weft.builtin import stands_for
 
-__all__ = ["Pipe", "open_pipe", "parks"]
+__all__ = ["Pipe", "open", "open_pipe", "parks"]
+
+standard_open = io.open
 
 
 def parks(number: int) -> bool:
@@ -77,3 +81,37 @@ def open_pipe(
     """``io.open`` for a descriptor that can be waited for."""
     raw_mode = buffers.check(mode, buffering, encoding, errors, newline)
     return buffers.wrap(Pipe(number, raw_mode, closefd), mode, buffering, encoding, errors, newline)
+
+
+@stands_for(io)
+def open(
+    file: Any,
+    mode: str = "r",
+    buffering: int = -1,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    closefd: bool = True,
+    opener: Any = None,
+) -> Any:
+    """As ``open``; with the descriptor of a pipe, a terminal or a socket, reading and writing parks."""
+    if encoding is None and sys.flags.warn_default_encoding and isinstance(mode, str) and "b" not in mode:
+        encoding = io.text_encoding(None)  # it warns the caller of this function
+    if isinstance(file, int) and file >= 0 and opener is None and is_mode(mode) and can_park(file):
+        return open_pipe(file, mode, buffering, encoding, errors, newline, closefd)
+    return standard_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+
+
+def is_mode(mode: Any) -> bool:
+    """Return whether ``open`` takes `mode`."""
+    if not isinstance(mode, str) or not set(mode) <= set("axrwbt+") or len(set(mode)) < len(mode):
+        return False
+    return sum(letter in mode for letter in "axrw") == 1 and not ("b" in mode and "t" in mode)
+
+
+def can_park(number: int) -> bool:
+    """Return ``parks(number)``; False for what is no descriptor."""
+    try:
+        return parks(number)
+    except (OSError, OverflowError):
+        return False

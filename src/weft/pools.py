@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from weft._core.sync import Semaphore
 from weft.executors import Executor, Future
-from weft.maps import Results
+from weft.maps import Results, imap
 from weft.maps import map as lazy_map
 
 __all__ = ["Pool"]
@@ -107,22 +107,27 @@ class Pool:
         assert isinstance(future, AsyncResult)
         return future
 
-    def _lazily(self, fn: Callable[..., T], iterables: Iterable[Iterable[Any]], ordered: bool) -> Results[T]:
+    def _open(self) -> None:
         if self._calls._closed:
             raise ValueError("the pool is closed")
-        return lazy_map(self._within(fn), *iterables, concurrency=self._size, ordered=ordered)
 
     def imap(self, func: Callable[..., T], *iterables: Iterable[Any]) -> Results[T]:
-        """An iterator of ``func(item)`` in the order of the items; lazy on both sides, so that the input may be endless."""
-        return self._lazily(func, iterables, True)
+        """An iterator of ``func(item)`` in the order of the items; lazy on both sides, so that the input may be endless.
+
+        An exception of a call is raised in the place of its result, and the iterator goes on.
+        """
+        self._open()
+        return imap(self._within(func), iterables, self._size, True)
 
     def imap_unordered(self, func: Callable[..., T], *iterables: Iterable[Any]) -> Results[T]:
         """``imap``, but the results come as they are ready."""
-        return self._lazily(func, iterables, False)
+        self._open()
+        return imap(self._within(func), iterables, self._size, False)
 
     def map(self, func: Callable[..., T], *iterables: Iterable[Any]) -> list[T]:
         """The results of ``func(item)`` for every item, in order. The first exception is raised, and the rest cancelled."""
-        return list(self.imap(func, *iterables))
+        self._open()
+        return list(lazy_map(self._within(func), *iterables, concurrency=self._size))
 
     def starmap(self, func: Callable[..., T], iterable: Iterable[Iterable[Any]]) -> list[T]:
         """``map`` with items that are tuples of arguments."""

@@ -1,14 +1,16 @@
 """The cooperative twin of ``select``: ``select``, ``poll`` and ``epoll`` park the task.
 
-Each asks the operating system once without waiting. With something ready it gives way to the others once, so that a loop which always
+Each asks the operating system once without waiting. With something ready it charges the cooperative budget, so that a loop which always
 finds something starves nobody. With nothing ready, the descriptors stand in an epoll object of their own, which can
 itself be waited for: one wait, however many descriptors.
 
 The module can be called, too: ``weft.select(channel, queue, ...)`` waits for the first of several things (see ``weft._core.choice``).
 """
 
+import errno as _errno
 import math as _math
 import operator as _operator
+import os as _os
 import select as _standard
 import sys as _sys
 import time as _time
@@ -18,8 +20,8 @@ from select import *  # noqa: F403  # the twin has the standard module's names, 
 from typing import Any, Self
 
 from weft import native as _native
+from weft._core.budget import charge_question as _charge_question
 from weft._core.choice import select as _choose
-from weft._core.current import give_way as _give_way
 from weft._core.current import sleep as _sleep
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import descriptor_number as _number
@@ -30,6 +32,13 @@ from weft.builtin import stands_for as _stands_for
 _clock = _time.monotonic
 _READ = _standard.POLLIN | _standard.POLLPRI
 _WRITE = _standard.POLLOUT
+_INTERESTS = _standard.POLLIN, _standard.POLLOUT, _standard.POLLPRI  # of select's three lists
+_ANSWERS = (  # the events that select(2) takes for an answer
+    _standard.POLLIN | _standard.POLLHUP | _standard.POLLERR,
+    _standard.POLLOUT | _standard.POLLERR,
+    _standard.POLLPRI,
+)
+_SETSIZE = 1024  # FD_SETSIZE
 _LONGEST = 2**31 - 1  # milliseconds that poll(2) takes
 _PAUSES = 0.0005, 0.05  # seconds, the first and the longest, where the platform has no epoll
 
@@ -108,6 +117,31 @@ def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(deadline - _clock(), 0)
 
 
+def _look(rlist: Any, wlist: Any, xlist: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return what is ready now. select(2) takes descriptors below 1,024 only; with others among them, poll(2) answers."""
+    try:
+        return _native.select(rlist, wlist, xlist, 0)
+    except ValueError:
+        numbers = [[_number(item) for item in items] for items in (rlist, wlist, xlist)]  # a negative one is the error
+        if max(map(max, filter(None, numbers))) < _SETSIZE:
+            raise
+    poll = _native.poll()
+    wanted: dict[int, int] = {}
+    for kind, events in zip(numbers, _INTERESTS, strict=True):
+        for number in kind:
+            wanted[number] = wanted.get(number, 0) | events
+    for number, events in wanted.items():
+        poll.register(number, events)
+    found = dict(poll.poll(0))
+    if any(events & _standard.POLLNVAL for events in found.values()):
+        raise OSError(_errno.EBADF, _os.strerror(_errno.EBADF))
+    rready, wready, xready = (
+        [item for item, number in zip(items, kind, strict=True) if found.get(number, 0) & answers]
+        for items, kind, answers in zip((rlist, wlist, xlist), numbers, _ANSWERS, strict=True)
+    )
+    return rready, wready, xready
+
+
 @_stands_for(_standard)  # type: ignore[no-redef]
 def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /) -> tuple[list[Any], list[Any], list[Any]]:
     """As ``select.select``; the task is parked while nothing is ready."""
@@ -115,9 +149,9 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /) 
     if seconds is not None and seconds < 0:
         raise ValueError("timeout must be non-negative")
     rlist, wlist, xlist = (items if isinstance(items, list | tuple) else list(items) for items in (rlist, wlist, xlist))
-    ready = _native.select(rlist, wlist, xlist, 0)
+    ready = _look(rlist, wlist, xlist)
     if any(ready) or seconds == 0:
-        _give_way()
+        _charge_question()
         return ready
     deadline = _deadline(seconds)
     interests = [(_number(item), _READ) for item in rlist]
@@ -126,7 +160,7 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /) 
     watch = _Watch(interests)
     try:
         while watch.wait(_left(deadline)):
-            ready = _native.select(rlist, wlist, xlist, 0)
+            ready = _look(rlist, wlist, xlist)
             if any(ready):
                 break
     finally:
@@ -142,7 +176,7 @@ class _Poll:
     _polling: bool
 
     def __new__(cls) -> Self:
-        raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
+        raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")  # as select.poll, whose name it has
 
     def register(self, fd: Any, eventmask: int = _standard.POLLIN | _standard.POLLPRI | _standard.POLLOUT, /) -> None:
         """Watch `fd` for the events of `eventmask`."""
@@ -166,7 +200,7 @@ class _Poll:
             raise RuntimeError("concurrent poll() invocation")
         ready: list[tuple[int, int]] = self._real.poll(0)
         if ready or seconds == 0:
-            _give_way()
+            _charge_question()
             return ready
         deadline = _deadline(seconds)
         self._polling = True
@@ -182,6 +216,9 @@ class _Poll:
         finally:
             self._polling = False
         return ready
+
+
+_Poll.__module__, _Poll.__name__, _Poll.__qualname__ = "select", "poll", "poll"
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]
@@ -235,7 +272,7 @@ if _native.epoll is not None:
             seconds = _poll_seconds(timeout, 1)
             ready: list[tuple[int, int]] = self._real.poll(0, maxevents)
             if ready or seconds == 0:
-                _give_way()
+                _charge_question()
                 return ready
             deadline = _deadline(seconds)
             while not ready:

@@ -19,10 +19,10 @@ from weft._core.current import is_main as _is_main
 from weft._core.current import run_in_main as _run_in_main
 from weft._core.deadlock import ProgramHandler as _ProgramHandler
 from weft._core.local import local as _local
+from weft._core.looks import look_until as _look_until
 from weft._core.reports import write_unraisable as _write_unraisable
 from weft._core.sync import Event as _Event
 from weft.builtin import stands_for as _stands_for
-from weft.looks import look_until as _look_until
 
 _PAUSES = 0.0005, 0.02  # seconds between two looks at what is pending, the first and the longest
 _standard_signal = _standard.signal

@@ -45,6 +45,13 @@ class socket(SocketCalls, standard.socket):
             accepted.setblocking(True)
         return accepted, address
 
+    def _resolved(self, address: Any) -> Any:
+        return resolved(self, address)
+
+    def bind(self, address: Any, /) -> None:
+        """Bind to `address`; a name is looked up first, parked."""
+        super().bind(resolved(self, address))
+
     def connect(self, address: Any, /) -> None:
         """Connect to `address`; a name is looked up first, parked."""
         super().connect(resolved(self, address))
@@ -80,13 +87,24 @@ class socket(SocketCalls, standard.socket):
 
 
 def resolved(sock: standard.socket, address: Any) -> Any:
-    """`address` with its name replaced by a number, so that the system call itself looks nothing up."""
+    """Return `address` with its name replaced by a numeric one, so that the system call itself looks nothing up."""
     if sock.family not in INTERNET or not isinstance(address, tuple) or len(address) < 2 or dns.numeric(address[0]):
         return address
     if not isinstance(address[0], (str, bytes, bytearray)) or not isinstance(address[1], int):
         return address
-    found = getaddrinfo(address[0], address[1], sock.family, sock.type & ~KIND_FLAGS, sock.proto)
+    found = getaddrinfo(encoded(address[0]), address[1], sock.family, sock.type & ~KIND_FLAGS, sock.proto)
     return (found[0][4][0], *address[1:])
+
+
+def encoded(host: str | bytes | bytearray) -> bytes:
+    """Return a name as the standard module's calls that take an address encode it: ASCII stays as it is, and the resolver judges it."""
+    try:
+        name = bytes(host) if not isinstance(host, str) else host.encode("ascii" if host.isascii() else "idna")
+    except UnicodeError as error:
+        raise TypeError("encoding of hostname failed") from error
+    if 0 in name:
+        raise TypeError("host name must not contain null character")
+    return name
 
 
 KIND_FLAGS = getattr(standard, "SOCK_NONBLOCK", 0) | getattr(standard, "SOCK_CLOEXEC", 0)

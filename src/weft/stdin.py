@@ -6,6 +6,7 @@ from typing import Any
 
 from weft import pipes
 from weft._core.offload import ThreadPool
+from weft.builtin import stands_for
 
 __all__ = ["input"]
 
@@ -13,6 +14,7 @@ standard_input = builtins.input
 terminal = ThreadPool(1)  # the editing of a line at a terminal cannot park
 
 
+@stands_for(builtins)
 def input(prompt: object = "", /) -> str:
     """As ``input``; the task is parked until there is a line."""
     if sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty():

@@ -17,7 +17,7 @@ from weft._core.accepting import share as _share
 from weft._core.cancellation import move_on_after as _move_on_after
 from weft._core.descriptors import closing as _closing
 from weft._core.descriptors import wait_readable as _wait_readable
-from weft.looks import look_until as _look_until
+from weft._core.looks import look_until as _look_until
 from weft.pipes import open_pipe as _open_pipe
 
 _PAUSES = 0.0005, 0.05  # seconds, the first and the longest

@@ -2,19 +2,28 @@
 
 The standard module's own code stays: what lies under it is replaced. What differs: a thread that ``threading`` did not start and that asks
 for ``current_thread`` is a task's, and its stand-in goes with the task.
+
+As a real thread does, a task that is a thread begins in an empty context. From Python 3.14 on ``Thread.start`` itself copies the context
+where ``sys.flags.thread_inherit_context`` says so.
+
+Threads that were made before patching can be started and joined after it, and the other way round.
 """
 
 import _thread as _standard_thread
 import sys as _sys
 import threading as _standard
 from collections.abc import Callable
+from contextvars import Context as _Context
 from threading import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
+from weft._core.budget import charge_peek as _charge_peek
 from weft._core.current import current_task as _current_task
 from weft._core.current import get_ident, is_main
 from weft._core.errors import Cancelled as _Cancelled
+from weft._core.foreignlocks import cooperative as _cooperative
 from weft._core.local import local  # type: ignore[assignment]
+from weft._core.looks import look_until as _look_until
 from weft._core.names import name as _name
 from weft._core.reports import write_unraisable as _write_unraisable
 from weft._core.sync import Event as _Event
@@ -23,18 +32,20 @@ from weft._core.task import spawn as _spawn
 from weft._core.timers import exact_seconds as _exact_seconds
 from weft.builtin import stands_for as _stands_for
 
+_PAUSES = 0.0002, 0.01  # seconds between two looks at a real thread's end, the first and the longest
 _sentinels: dict[int, Lock] = {}
 _handles: set["_ThreadHandle"] = set()
 _standard_current_thread = _standard.current_thread
+_Handle: Any = getattr(_standard_thread, "_ThreadHandle", ())  # from 3.13 on
 _standard_shutdown = getattr(_standard_thread, "_shutdown", None)
 
 
-_running = 0  # tasks that were started as threads and have not ended
+_running: set[object] = set()  # one object for each thread that was started and has not ended
 
 
 def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any], handle: "_ThreadHandle | None" = None) -> None:
-    global _running
-    _running += 1
+    running = object()
+    _running.add(running)
     try:
         function(*args, **kwargs)
     except (SystemExit, _Cancelled):
@@ -42,7 +53,7 @@ def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[st
     except BaseException as error:
         _write_unraisable(error, "in thread started by", function)
     finally:
-        _running -= 1
+        _running.discard(running)
         sentinel = _sentinels.pop(get_ident(), None)
         if sentinel is not None and sentinel.locked():
             sentinel.release()
@@ -53,7 +64,14 @@ def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[st
 @_stands_for(_standard_thread)
 def _count() -> int:
     """How many threads run that were started: ``_thread._count``."""
-    return _running
+    return len(_running)
+
+
+def _spawn_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any], handle: "_ThreadHandle | None") -> int:
+    """Start the task of a thread; returns its identity."""
+    task = _Context().run(_spawn, _run, function, args, kwargs, handle)
+    task.name = _name(function)
+    return id(task)
 
 
 @_stands_for(_standard_thread)
@@ -65,9 +83,7 @@ def start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwa
         raise TypeError("2nd arg must be a tuple")
     if kwargs is not None and not isinstance(kwargs, dict):
         raise TypeError("optional 3rd arg must be a dictionary")
-    task = _spawn(_run, function, args, kwargs or {})
-    task.name = _name(function)
-    return id(task)
+    return _spawn_thread(function, args, kwargs or {}, None)
 
 
 @_stands_for(_standard_thread)
@@ -117,13 +133,32 @@ def _start_joinable_thread(function: Callable[[], object], handle: _ThreadHandle
     started = _ThreadHandle() if handle is None else handle
     if started._started:
         raise RuntimeError("thread already started")
-    task = _spawn(_run, function, (), {}, started)
-    task.name = _name(function)
+    started.ident = _spawn_thread(function, (), {}, started)
     started._started = True
-    started.ident = id(task)
     if not daemon:
         _handles.add(started)
     return started
+
+
+class _RealHandle(_ThreadHandle):
+    """A handle of 3.13 of a thread of the operating system that was started before patching: joining it parks."""
+
+    def __init__(self, real: Any) -> None:
+        super().__init__()
+        self.real = real
+        self.ident = real.ident
+        self._started = True
+
+    def is_done(self) -> bool:
+        return bool(self.real.is_done())
+
+    def _set_done(self) -> None:
+        self.real._set_done()
+
+    def join(self, timeout: float | None = None, /) -> None:
+        limit = -1.0 if timeout is None else _exact_seconds(timeout)
+        if _look_until(lambda: self.is_done() or None, *_PAUSES, None if limit < 0 else limit):
+            self.real.join()
 
 
 def _make_thread_handle(ident: int) -> _ThreadHandle:
@@ -153,6 +188,13 @@ def current_thread() -> _standard.Thread:
     return thread
 
 
+def _is_set(self: Any) -> bool:
+    """Return true if and only if the internal flag is true."""
+    _charge_peek()
+    return bool(self._flag)
+
+
+_is_set.__name__, _is_set.__qualname__ = "is_set", "Event.is_set"
 _ours: dict[str, object] = {
     "_CRLock": RLock,
     "_allocate_lock": Lock,
@@ -191,15 +233,33 @@ __patches__ = {
     "_thread": {name: value for name, value in _below.items() if hasattr(_standard_thread, name)},
 }
 __patches__["threading"]["_active_limbo_lock"] = RLock()
+__patches__["threading.Event"] = {"is_set": _is_set}
 if "concurrent.futures.thread" in _sys.modules:
     __patches__["concurrent.futures.thread"] = {"_global_shutdown_lock": Lock()}
 
 
 def _patched() -> None:
-    """The locks of ``logging``, if it was imported before: real ones would not keep two tasks of a thread apart."""
-    logging: Any = _sys.modules.get("logging")
-    if logging is not None:
-        logging._lock = RLock()
-        for handler in filter(None, (reference() for reference in logging._handlerList)):
-            if handler.lock is not None:
-                handler.lock = RLock()
+    """The threads that were made before, and what the interpreter waits for at its end."""
+    for thread in list(_standard._dangling):  # type: ignore[attr-defined]
+        _adopt(thread)
+    locks: set[Any] = getattr(_standard, "_shutdown_locks", set())  # until 3.12
+    real = set(locks)
+    locks.clear()
+    locks.update(map(_cooperative, real))
+
+
+def _adopt(thread: Any) -> None:
+    """Let `thread` be started, or joined, by the twin's calls."""
+    if isinstance(thread, _standard._MainThread):  # type: ignore[attr-defined]
+        return
+    if isinstance(handle := getattr(thread, "_handle", None), _Handle):
+        thread._handle = _RealHandle(handle) if thread._started.is_set() else _ThreadHandle()
+    elif getattr(thread, "_tstate_lock", None) is not None:
+        thread._tstate_lock = _cooperative(thread._tstate_lock)
+
+
+def _unpatched() -> None:
+    """The threads that were made and not started."""
+    for thread in list(_standard._dangling):  # type: ignore[attr-defined]
+        if isinstance(getattr(thread, "_handle", None), _ThreadHandle) and not thread._handle._started:
+            thread._handle = _Handle()

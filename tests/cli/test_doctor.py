@@ -7,7 +7,7 @@ from pathlib import Path
 PROGRAM = """
 from time import sleep
 import socket, sys, threading
-lock = threading.Lock()
+lock = threading.Lock(); kept = (lock,)  # in a tuple it cannot be replaced
 def waits(seconds, how=sleep): how(seconds)
 class Connection(socket.socket): pass
 class Client:

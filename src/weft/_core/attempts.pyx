@@ -15,6 +15,7 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 from weft._core.poller cimport READ, TIMED, UNASKED, UNTIMED, Descriptor
+from weft._core.budget cimport question
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.socketobject cimport (
@@ -82,7 +83,7 @@ cdef double remaining(object sock, double *deadline) except -2:
     cdef int64_t timeout = head(sock).sock_timeout
     cdef double left
     if timeout == 0:
-        get_scheduler().give_way()  # a task that asks again and again starves nobody
+        question(get_scheduler())
         refuse_wait()
     left = time_left(timeout * 1e-9, deadline)
     if left == 0:

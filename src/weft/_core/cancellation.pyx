@@ -15,6 +15,8 @@ from weft._core.timers cimport monotonic, number
 
 from weft._core.errors import Cancelled
 
+cdef object context_of = BaseException.__context__.__get__  # a subclass may have an attribute of this name
+
 
 cdef inline double limit_of(object given, str name) except? -1:
     """A deadline, or a time to spend, as C sees it: None is infinity."""
@@ -162,10 +164,23 @@ cdef class CancelScope(Scope):
         return f"<weft.{type(self).__name__} {state}{left}{', shielded' if self.shielded else ''}>"
 
 
+cdef bint replaces_cancelled(object error):
+    """Return whether `error` was raised while a Cancelled was on its way."""
+    cdef set seen = set()
+    while error is not None and id(error) not in seen:  # a program may make a circle of them
+        if isinstance(error, Cancelled):
+            return True
+        seen.add(id(error))
+        error = context_of(error)
+    return False
+
+
 cdef class timeout(CancelScope):
     """A block that must be done within `seconds` (None: no limit), or TimeoutError: ``with timeout(5): ...``.
 
     It ends what waits in it, in whatever library: each wait raises ``weft.Cancelled`` until the block is left, and TimeoutError follows.
+    An Exception that a clean-up raises in the place of a ``weft.Cancelled`` is the cause of the TimeoutError. (Libraries whose clean-ups do
+    not expect a BaseException there raise their own errors: urllib3's pool a FullPoolError, since it puts back what it never took.)
     The time begins with the block. Attributes and methods are those of CancelScope.
     """
 
@@ -174,8 +189,11 @@ cdef class timeout(CancelScope):
         self.shielded = shield
 
     def __exit__(self, kind, error, traceback):
+        cdef Fiber fiber = self.fiber
         if not CancelScope.__exit__(self, kind, error, traceback):
-            return False
+            if not ((<Scope>self).expired and isinstance(error, Exception) and self.catches(fiber) and replaces_cancelled(error)):
+                return False
+            self.cancelled_caught = True
         if (<Scope>self).expired:
             raise TimeoutError(f"not done within {self.seconds:g} seconds") from error
         return True

@@ -7,7 +7,8 @@ Invariants, beside those of every source:
 - Who waits when the channel is closed is woken and dismissed.
 """
 
-from weft._core.scheduler cimport Scheduler, in_vain
+from weft._core.budget cimport VAIN, charge
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
 from weft._core.timers cimport seconds
@@ -100,13 +101,13 @@ cdef class Channel(Source):
     def send_nowait(self, item) -> None:
         """Hand `item` over, or raise WouldBlock."""
         if not self.offer(item):
-            in_vain(get_scheduler())
+            charge(get_scheduler(), VAIN)
             raise WouldBlock(f"nobody waits for an item of {self!r}, and there is no room")
 
     def receive_nowait(self):
         """Take the next item, or raise WouldBlock."""
         if not self.attempt():
-            in_vain(get_scheduler())
+            charge(get_scheduler(), VAIN)
             raise WouldBlock(f"{self!r} is empty")
         return self.claim()
 

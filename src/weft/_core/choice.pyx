@@ -12,7 +12,8 @@ Rules:
 from weft._core.channel cimport Channel
 from weft._core.descriptors cimport number_of
 from weft._core.poller cimport CHANGED, READ, READY, WRITE, Descriptor, Poller, is_ready
-from weft._core.scheduler cimport Scheduler, in_vain
+from weft._core.budget cimport VAIN, charge
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
 from weft._core.sync cimport Event
@@ -311,7 +312,7 @@ def select(*cases, timeout=None):
         found = try_all(asked)
         if found is not None:
             return found.given, found.claim()
-        in_vain(scheduler)
+        charge(scheduler, VAIN)
         raise TimeoutError("none of the cases can happen now")
     while True:
         prepare_all(asked, scheduler)

@@ -59,7 +59,7 @@ cdef str describe(object thing):
     cdef PyTypeObject *kind = Py_TYPE(thing)
     if isinstance(thing, str):
         return exact(thing)
-    if not kind.tp_flags & Py_TPFLAGS_HEAPTYPE and kind.tp_name[:5] == b"weft.":
+    if not kind.tp_flags & Py_TPFLAGS_HEAPTYPE and (kind.tp_name[:5] == b"weft." or kind.tp_name in texts):
         return repr(thing)
     return f"<{last_part(kind.tp_name)} object at {<size_t><void *>thing:#x}>"
 
@@ -67,3 +67,22 @@ cdef str describe(object thing):
 def name(fn) -> str:
     """Return the name of a callable, without running any code of its own."""
     return name_of(fn)
+
+
+def rename(kind: type, module: str, name: str) -> tuple:
+    """Let a type say that it is ``module.name``; returns the module and the name that it had.
+
+    A type of C keeps both in one text, which lives as long as the process.
+    """
+    cdef PyTypeObject *c_type = <PyTypeObject *><void *>kind
+    before = (kind.__module__, kind.__qualname__)
+    if c_type.tp_flags & Py_TPFLAGS_HEAPTYPE:
+        kind.__module__, kind.__qualname__, kind.__name__ = module, name, name.rpartition(".")[2]
+    else:
+        text = f"{module}.{name}".encode()
+        texts.setdefault(text, text)
+        c_type.tp_name = <const char *><bytes>texts[text]
+    return before
+
+
+cdef dict texts = {}  # the names of types of C

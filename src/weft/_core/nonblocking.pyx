@@ -32,7 +32,8 @@ from libc.string cimport memcpy
 from weft._core.attempts cimport system_limit
 from weft._core.descriptors cimport wait_descriptor
 from weft._core.poller cimport READ, UNASKED, WRITE, Descriptor, is_ready
-from weft._core.scheduler cimport Scheduler, overdue
+from weft._core.budget cimport CALL, charge
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 
 import operator
@@ -164,11 +165,8 @@ cdef int kind_of(int number) except -1:
     Where a call may park, others have their turn now and then.
     """
     cdef int kind = weft_kind_of(number)
-    cdef Scheduler scheduler
     if kind != WEFT_PLAIN:
-        scheduler = get_scheduler()
-        if overdue(scheduler, 4):
-            scheduler.give_way()
+        charge(get_scheduler(), CALL)
     return kind
 
 

@@ -13,7 +13,8 @@ Invariants, beside those of every source:
 """
 
 from weft._core.fiber cimport Fiber
-from weft._core.scheduler cimport Scheduler, in_vain
+from weft._core.budget cimport VAIN, charge, peek
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
 from weft._core.sync cimport Lock
@@ -70,7 +71,7 @@ cdef class Store(Source):
         Raises the error for a number that is too large, as ``queue`` does here.
         """
         if seconds == 0:
-            in_vain(get_scheduler())
+            charge(get_scheduler(), VAIN)
             return False
         in_range(seconds)
         return True
@@ -81,10 +82,12 @@ cdef class Store(Source):
 
     def qsize(self) -> int:
         """How many items are stored."""
+        peek()
         return len(self.items)
 
     def empty(self) -> bool:
         """True if none is."""
+        peek()
         return not self.items
 
 
@@ -183,6 +186,7 @@ cdef class Queue(Store):
 
     def full(self) -> bool:
         """True if there is no room."""
+        peek()
         return 0 < self.maxsize <= len(self.items)
 
     def task_done(self) -> None:
@@ -259,8 +263,7 @@ cdef class PriorityQueue(Queue):
     cdef int lock(self) except -1:
         cdef Fiber me = get_scheduler().current
         if not self.guard.held:
-            self.guard.held = True
-            self.guard.holder = me
+            self.guard.belong(me)
         elif self.guard.holder is me:
             raise RuntimeError("an item's comparison uses the queue that it is compared for")
         else:
@@ -448,4 +451,5 @@ cdef class PriorityQueue(Queue):
 
     def full(self) -> bool:
         """True if there is no room."""
+        peek()
         return self.crowded()

@@ -7,9 +7,6 @@ from weft._core.watch cimport Watch
 cdef extern from *:
     bint unlikely(bint condition) noexcept
 
-cdef enum:
-    TURN = 1024  # what a fiber may spend before the others have their turn: a lock is 1, a socket's call 4, a question in vain 64
-
 
 cdef class Scheduler(Watch):
     cdef void *state
@@ -30,7 +27,9 @@ cdef class Scheduler(Watch):
     cdef void *newest
     cdef unsigned long switches
     cdef unsigned long started
-    cdef unsigned int spent
+    cdef unsigned int spent  # of the budget of this turn (budget.pxd)
+    cdef unsigned long asked  # the count of switches at the last turn's first question to the system
+    cdef double asked_at  # when that question was asked
     cdef PyGreenlet *newborn
     cdef Py_ssize_t references
     cdef bint leaving
@@ -40,7 +39,7 @@ cdef class Scheduler(Watch):
     cdef readonly bint forked
     cdef int adopt(self, Fiber fiber) except -1
     cdef void release(self, Fiber fiber) noexcept
-    cdef int settle_fork(self, Waiter waiter) except -1
+    cdef int settle(self, Waiter waiter) except -1
     cdef int park(self, Waiter waiter, double timeout, object reason) except -1
     cdef int pause(self) except -1
     cdef int give_way(self) except -1
@@ -66,6 +65,7 @@ cdef class Scheduler(Watch):
     cdef int retire(self) except -1
     cdef void begin(self, PyGreenlet *worker) noexcept
     cdef bint conclude(self) noexcept
+    cdef bint keep_idle(self, PyGreenlet *worker) noexcept
     cdef bint start_empty(self, PyGreenlet *worker) noexcept
     cdef int stay(self, Fiber fiber) noexcept
     cdef void launch(self) noexcept
@@ -73,13 +73,3 @@ cdef class Scheduler(Watch):
     cdef int start(self, bint on_main_thread, object base) except -1
     cdef void refuse(self) noexcept
 
-
-cdef inline bint overdue(Scheduler scheduler, unsigned int cost) noexcept:
-    """Before a call that need not wait: whether the fiber has made so many without a switch that the others must have their turn."""
-    scheduler.spent += cost
-    return scheduler.spent >= TURN
-
-
-cdef inline int in_vain(Scheduler scheduler) except -1:
-    """After a call that found nothing and was not to wait: a fiber that asks again and again starves nobody."""
-    return scheduler.give_way() if overdue(scheduler, 64) else 0

@@ -79,6 +79,7 @@ cdef extern from "thread.h":
 
 cdef extern from "Python.h":
     void PyErr_Clear() noexcept
+    int PyList_Append(list items, object item) noexcept
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
     void PyObject_GC_UnTrack(PyObject *o)
     Py_ssize_t Py_REFCNT(object o)
@@ -186,8 +187,8 @@ cdef class Scheduler(Watch):
         cdef double deadline = INFINITY
         cdef double until
         cdef int outcome
-        if self.forking:
-            self.settle_fork(waiter)
+        if self.forking or self.starting is not None:
+            self.settle(waiter)
         if waiter is not None:
             if waiter.woken:
                 return 1
@@ -248,9 +249,15 @@ cdef class Scheduler(Watch):
                     break
                 end_dropped(self.turns, &self.seen)
 
-    cdef int settle_fork(self, Waiter waiter) except -1:
-        """What runs at a fork (a hook, a finalizer) waits. In a child that weft has not set up yet the parent's fibers would run: set it up now."""
+    cdef int settle(self, Waiter waiter) except -1:
+        """Before a wait that comes at a special time.
+
+        What runs at a fork (a hook, a finalizer) waits: in a child that weft has not set up yet the parent's fibers
+        would run, so set it up now. greenlet's tracer waits in the middle of a switch to a new worker: it cannot.
+        """
         try:
+            if self.starting is not None:
+                raise RuntimeError("a callback of greenlet.settrace() cannot wait: the switch that it is told of is not over")
             begin_child()
         except:
             if waiter is not None:
@@ -295,8 +302,8 @@ cdef class Scheduler(Watch):
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
         cdef int outcome
-        if self.forking:
-            self.settle_fork(None)
+        if self.forking or self.starting is not None:
+            self.settle(None)
         if self.turned():
             end_dropped(self.turns, &self.seen)
         if not undisturbed(fiber) and fiber.interrupted():
@@ -315,7 +322,7 @@ cdef class Scheduler(Watch):
     cdef int give_way(self) except -1:
         """``pause`` that raises nothing: what the fiber is interrupted with comes at its next wait, and a signal handler's when it goes on."""
         cdef Fiber fiber = self.current
-        if self.forking:  # the child would run the parent's fibers
+        if self.forking or self.starting is not None:  # the child would run the parent's fibers; a tracer runs
             return 0
         if self.turned():
             end_dropped(self.turns, &self.seen)
@@ -434,6 +441,9 @@ cdef class Scheduler(Watch):
             error = weft_take_error()
             self.main.interrupt(<object>error)
             Py_XDECREF(error)
+            if self.ready.head != NULL:  # without another look, which may fail again and again
+                self.following = <Fiber>self.ready.pop()
+                break
         return self.following is not None
 
     cdef PyObject *switch(self) noexcept:
@@ -476,15 +486,14 @@ cdef class Scheduler(Watch):
         while not self.choose_anyhow():
             if self.start_empty(worker):
                 return True
-        if Py_REFCNT(<object><PyObject *>worker) > self.references:  # somebody else knows it
-            self.leaving = True
+        if Py_REFCNT(<object><PyObject *>worker) > self.references or not self.keep_idle(worker):
+            self.leaving = True  # somebody else knows it, or there is no memory
             self.held = weft_hold_collector()  # greenlet makes a tuple of what a body returns
             Py_DECREF(<object><PyObject *>worker)
             return False
         if self.following.state == NEW:
             self.starting, self.following = self.following, None
         else:
-            self.idle.append(<object><PyObject *>worker)
             outcome = self.switch()
             while self.starting is None and not self.ending:  # from outside
                 outcome = pass_on(self.home(self.current), outcome)
@@ -494,6 +503,13 @@ cdef class Scheduler(Watch):
                 return False
         self.begin(worker)
         return True
+
+    cdef bint keep_idle(self, PyGreenlet *worker) noexcept:
+        """Note that `worker` waits for a fiber, if the chosen one does not begin on it; False if there is no memory for that."""
+        if self.following.state == NEW or PyList_Append(self.idle, <object><PyObject *>worker) == 0:
+            return True
+        PyErr_Clear()
+        return False
 
     cdef bint start_empty(self, PyGreenlet *worker) noexcept:
         """Begin a task that does nothing. At its end greenlet ends what another thread has dropped, for which a fiber must be current.

@@ -42,7 +42,8 @@ from weft._core.attempts cimport (
 from weft._core.descriptors cimport ask_again, forget, wait_descriptor
 from weft._core.ownership cimport owned
 from weft._core.poller cimport READ, UNTIMED, WRITE, Descriptor, failed, is_ready
-from weft._core.scheduler cimport Scheduler, overdue
+from weft._core.budget cimport CALL, overdue
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.socketobject cimport (
     MSG_DONTWAIT,
@@ -111,7 +112,7 @@ cdef int expire(object sock) except -1:
 
 
 cdef int be_fair(Scheduler scheduler) except -1:
-    return scheduler.pause() if overdue(scheduler, 4) else 0
+    return scheduler.pause() if overdue(scheduler, CALL) else 0
 
 
 cdef inline Descriptor begin(object sock, int flags, double *deadline):
@@ -473,6 +474,8 @@ cdef class SocketCalls(socket):
         args = (pieces, *([list(args[1]), *args[2:]] if len(args) > 1 else [()]))
         if args[1]:  # descriptors, perhaps
             share()
+        if len(args) == 4 and args[3] is not None:
+            args = (*args[:3], self._resolved(args[3]))
         sent = patiently(self, WRITE, base.sendmsg, args, 2)
         flags = args[2] if len(args) > 2 else 0
         return transmit_pieces(self, pieces, sent, flags) if sends_all(self, flags) else sent

@@ -18,20 +18,20 @@ Invariants:
 cimport cython
 from weft._core.fiber cimport ENDED, Fiber
 from weft._core.names cimport describe
-from weft._core.scheduler cimport Scheduler, overdue
+from weft._core.budget cimport LOCK, charge, peek
+from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport acquiring, lasting, monotonic, waiting
 from weft._core.waiting cimport Awaited, Waiter, WaitQueue
 
+import _thread
+
 from weft._core.errors import Cancelled, DeadlockError
+
+cdef tuple REAL = (type(_thread.allocate_lock()), _thread.RLock)  # the interpreter's own
 
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
-
-
-cdef inline int be_fair(Scheduler scheduler) except -1:
-    """A fiber that takes locks again and again starves nobody."""
-    return scheduler.give_way() if overdue(scheduler, 1) else 0
 
 
 cdef dict lose(dict lost, Fiber fiber, Py_ssize_t count):
@@ -75,20 +75,31 @@ cdef class Lock(Awaited):
     def __init__(self):
         """No arguments."""
 
+    def __dealloc__(self):
+        if self.holder is not None:  # dropped while it was held, as a condition's locks are
+            self.holder.locks -= 1
+
     cdef bint take(self, double seconds) except -1:
         cdef Scheduler scheduler = get_scheduler()
-        be_fair(scheduler)
+        charge(scheduler, LOCK)
         if not self.held:
-            self.held = True
-            self.holder = scheduler.current
+            self.belong(scheduler.current)
             return True
         return seconds != 0 and scheduler.wait(self.line, seconds, self) == 1
+
+    cdef void belong(self, Fiber fiber) noexcept:
+        """Let `fiber` have the lock; None: nobody."""
+        if self.holder is not None:
+            self.holder.locks -= 1
+        self.holder = fiber
+        self.held = fiber is not None
+        if fiber is not None:
+            fiber.locks += 1
 
     cdef int give(self) except -1:
         """Hand the lock on."""
         cdef Waiter waiter = self.line.wake_first()
-        self.held = waiter is not None
-        self.holder = None if waiter is None else waiter.fiber
+        self.belong(None if waiter is None else <Fiber>waiter.fiber)
         return 0
 
     cdef int restore(self, bint wait) except -1:
@@ -139,6 +150,7 @@ cdef class Lock(Awaited):
 
     def locked(self) -> bool:
         """True while somebody holds it."""
+        peek()
         return self.held
 
     @property
@@ -153,8 +165,8 @@ cdef class Lock(Awaited):
         self.release()
 
     def _at_fork_reinit(self):
-        self.held = False
-        self.holder = self.lost = None
+        self.belong(None)
+        self.lost = None
         self.line = WaitQueue()
 
     def __repr__(self):
@@ -174,17 +186,30 @@ cdef class RLock(Awaited):
         if self.holder is me:
             self.count += 1
             return True
-        be_fair(scheduler)
+        charge(scheduler, LOCK)
         if self.holder is not None and (seconds == 0 or not scheduler.wait(self.line, seconds, self)):
             return False
-        self.holder = me
+        if self.holder is not me:  # it was free, not handed over
+            self.belong(me)
         self.count = 1
         return True
+
+    cdef void belong(self, Fiber fiber) noexcept:
+        """Let `fiber` have the lock; None: nobody."""
+        if self.holder is not None:
+            self.holder.locks -= 1
+        self.holder = fiber
+        if fiber is not None:
+            fiber.locks += 1
+
+    def __dealloc__(self):
+        if self.holder is not None:
+            self.holder.locks -= 1
 
     cdef int give(self) except -1:
         """Hand the lock on; the next owner is named at once, so that nobody finds it free."""
         cdef Waiter waiter = self.line.wake_first()
-        self.holder = None if waiter is None else <Fiber>waiter.fiber
+        self.belong(None if waiter is None else <Fiber>waiter.fiber)
         self.count = 1
         return 0
 
@@ -225,6 +250,7 @@ cdef class RLock(Awaited):
 
     def locked(self) -> bool:
         """True while somebody holds it."""
+        peek()
         return self.holder is not None
 
     @property
@@ -255,7 +281,8 @@ cdef class RLock(Awaited):
         return self.count if self._is_owned() else 0
 
     def _at_fork_reinit(self):
-        self.holder = self.lost = None
+        self.belong(None)
+        self.lost = None
         self.count = 0
         self.line = WaitQueue()
 
@@ -279,6 +306,7 @@ cdef class Semaphore(Awaited):
         """Take a permit, waiting at most `timeout` seconds (None: as long as it takes). True if it was taken."""
         if not blocking and timeout is not None:
             raise ValueError("can't specify timeout for non-blocking acquire")
+        peek()
         if self.value > 0:
             self.value -= 1
             return True
@@ -341,6 +369,7 @@ cdef class Event(Awaited):
 
     def is_set(self) -> bool:
         """True while the flag is set."""
+        peek()
         return self.flag
 
     def set(self) -> None:
@@ -354,6 +383,7 @@ cdef class Event(Awaited):
 
     def wait(self, timeout=None) -> bool:
         """Wait until the flag is set, at most `timeout` seconds (None: as long as it takes). True if it was set."""
+        peek()
         if self.flag:
             return True
         cdef double seconds = -1 if timeout is None else waiting(timeout)
@@ -382,6 +412,10 @@ cdef class Condition(Awaited):
     def __init__(self, lock=None):
         if lock is None:
             lock = RLock()
+        elif type(lock) in REAL:  # it would block the thread
+            from weft._core.foreignlocks import cooperative
+
+            lock = cooperative(lock)
         acquire, release = lock.acquire, lock.release
         self.lock, self.acquire, self.release = lock, acquire, release
 

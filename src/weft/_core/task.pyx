@@ -20,6 +20,7 @@ instead of 0.277, because the interpreter keeps contexts of its own ready.
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
+from weft._core.budget cimport peek
 from weft._core.fiber cimport NEW, Fiber
 from weft._core.greenlets cimport (
     METH_FASTCALL,
@@ -287,10 +288,12 @@ cdef class Task(Fiber):
 
     def done(self) -> bool:
         """True once the task has ended, in whatever way."""
+        peek()
         return <bint>self.ended
 
     def running(self) -> bool:
         """True between the task's start and its end."""
+        peek()
         return not self.ended and self.state != NEW
 
     def cancelled(self) -> bool:

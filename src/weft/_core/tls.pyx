@@ -21,6 +21,7 @@ sent: 1.12 and 1.05. C itself, a record at a time: 0.88 and 0.86.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from weft._core.budget cimport question
 from weft._core.descriptors cimport wait_descriptor
 from weft._core.poller cimport READ, WRITE, Descriptor, readable
 from weft._core.scheduler cimport Scheduler
@@ -93,12 +94,12 @@ cdef object attempt(object sock, object method, tuple args, double seconds, doub
         except WantRead:
             direction = READ
             if seconds == 0:
-                get_scheduler().give_way()  # a task that asks again and again starves nobody
+                question(get_scheduler())
                 raise
         except WantWrite:
             direction = WRITE
             if seconds == 0:
-                get_scheduler().give_way()
+                question(get_scheduler())
                 raise
         block(sock, method, direction, seconds, deadline)
 

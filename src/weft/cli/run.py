@@ -39,10 +39,14 @@ class ProgramCommand(click.Command):
 @click.option(
     "--as-gevent/--no-as-gevent",
     default=None,
-    help="Let weft answer to the names `gevent` and `gevent.monkey`. By default it does where gevent is not installed.",
+    help="Let weft answer to the names `gevent` and `gevent.monkey`, to libraries too. By default it does where gevent is not installed, "
+    "and to the program's own imports alone.",
 )
+@click.option("--native-executors", is_flag=True, help="Let ThreadPoolExecutor have real threads: for calls of C that compute or block.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")
-def command(module: str | None, verbose: bool, as_gevent: bool | None, words: tuple[str, ...]) -> Callable[[], None]:
+def command(
+    module: str | None, verbose: bool, as_gevent: bool | None, native_executors: bool, words: tuple[str, ...]
+) -> Callable[[], None]:
     """Run a program with the standard library patched: where it would block, its task parks, and the others go on.
 
     \b
@@ -54,18 +58,18 @@ def command(module: str | None, verbose: bool, as_gevent: bool | None, words: tu
         raise click.UsageError("name a SCRIPT, or a module with -m")
     if module is None and not os.path.exists(words[0]):
         raise click.ClickException(f"{words[0]}: no such file; `weft run -m {words[0]}` runs a module")
-    return lambda: run(module, verbose, as_gevent, list(words))
+    return lambda: run(module, verbose, as_gevent, native_executors, list(words))
 
 
-def run(module: str | None, verbose: bool, as_gevent: bool | None, words: list[str]) -> None:
+def run(module: str | None, verbose: bool, as_gevent: bool | None, native_executors: bool, words: list[str]) -> None:
     """Patch, and become the program."""
-    monkey.patch_all()
+    monkey.patch_all(native_executors=native_executors)
     installed = importlib.util.find_spec("gevent") is not None
     stands_in = as_gevent if as_gevent is not None else not installed
     if stands_in:
-        gevent_names.install()
+        gevent_names.install(for_all=as_gevent is True)
     if verbose:
-        print("weft: patched " + ", ".join(sorted(monkey.TWINS)), file=sys.stderr)
+        print("weft: patched " + ", ".join(sorted({**monkey.TWINS, **monkey.LATER})), file=sys.stderr)
         who = "weft answers to gevent's names" if stands_in else "gevent's names are gevent's own"
         print(f"weft: {who} (gevent is {'' if installed else 'not '}installed; --as-gevent and --no-as-gevent decide)", file=sys.stderr)
     sys.excepthook = without_our_frames(sys.excepthook)
