@@ -10,6 +10,7 @@ Threads that were made before patching can be started and joined after it, and t
 """
 
 import _thread as _standard_thread
+import os as _os
 import sys as _sys
 import threading as _standard
 from collections.abc import Callable
@@ -40,11 +41,11 @@ _Handle: Any = getattr(_standard_thread, "_ThreadHandle", ())  # from 3.13 on
 _standard_shutdown = getattr(_standard_thread, "_shutdown", None)
 
 
-_running: set[object] = set()  # one object for each thread that was started and has not ended
+_running: set[object] = set()  # the handles of the threads that were started and have not ended, or an object for one that has none
 
 
 def _run(function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any], handle: "_ThreadHandle | None" = None) -> None:
-    running = object()
+    running = object() if handle is None else handle
     _running.add(running)
     try:
         function(*args, **kwargs)
@@ -166,6 +167,22 @@ def _make_thread_handle(ident: int) -> _ThreadHandle:
     handle.ident = ident
     handle._started = True
     return handle
+
+
+def _after_fork() -> None:
+    """In a forked child: only the thread that forked goes on."""
+    me = get_ident()
+    for running in list(_running):
+        if not isinstance(running, _ThreadHandle) or running.ident != me:
+            _running.discard(running)
+            if isinstance(running, _ThreadHandle):
+                running._end()
+    for ident in list(_sentinels):
+        if ident != me:
+            _sentinels.pop(ident).release()
+
+
+_os.register_at_fork(after_in_child=_after_fork)
 
 
 def _shutdown() -> None:

@@ -268,3 +268,21 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
         print("timed out", task.done())
 """)
     assert done.stdout == "timed out True\n"
+
+
+def test_helpers_serve_every_task_that_accepts(run_python: Run) -> None:
+    """Several tasks accept on one shared listener where the kernel has no io_uring: each client that waits is served."""
+    done = run_python(
+        """
+        import weft, weft.socket
+        from weft._core import accepting
+        accepting.do_without_ring()
+        accepting.share()
+        listener = weft.socket.create_server(("127.0.0.1", 0))
+        tasks = [weft.spawn(listener.accept) for _ in range(3)]
+        weft.sleep(0.02)
+        clients = [weft.socket.create_connection(listener.getsockname()) for _ in range(3)]
+        print(len([task.result(10) for task in tasks]))
+        """
+    )
+    assert done.stdout == "3\n"

@@ -353,3 +353,26 @@ except ImportError as error:
         check=False,
     )
     assert "greenlet" in done.stdout, done.stderr
+
+
+def test_a_tracer_of_greenlet_that_waits_is_refused_in_the_middle_of_a_switch(run_python: Run) -> None:
+    done = run_python(
+        """
+        import greenlet, weft
+        busy = False
+        def tracer(event, arguments):
+            global busy
+            if not busy:
+                busy = True
+                try: weft.sleep(0)
+                except RuntimeError as error: print("settrace" in str(error))
+                finally: busy = False
+        tasks = [weft.spawn(weft.sleep, 0.001) for _ in range(3)]
+        greenlet.settrace(tracer)
+        for _ in range(20): weft.sleep(0.001)
+        greenlet.settrace(None)
+        print([task.done() for task in tasks])
+        """
+    )
+    assert done.stdout.splitlines()[-1] == "[True, True, True]"
+    assert set(done.stdout.splitlines()[:-1]) <= {"True"}

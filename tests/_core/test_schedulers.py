@@ -419,3 +419,54 @@ weft.sleep(0)
 print([name for name in set(sys.modules) - before if name.startswith("weft")])
 """
     assert run_python(source).stdout == "[]\n"
+
+
+def test_a_poller_that_cannot_be_opened_again_is_told_to_the_main_task(run_python: Run) -> None:
+    """A task ends, nobody else can run, and each look fails: the main task gets the error, and the thread does not look for ever."""
+    done = run_python(
+        """
+        import os, resource, weft, weft.native
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        own = [int(n) for n in os.listdir("/proc/self/fd")]
+        weft.sleep(0.001)
+        poller = [int(n) for n in os.listdir("/proc/self/fd") if int(n) not in own]
+        poller = [n for n in poller if os.path.exists(f"/proc/self/fd/{n}") and "eventpoll" in os.readlink(f"/proc/self/fd/{n}")]
+        def task():
+            for number in poller:
+                weft.native.close(number)
+                assert os.open("/dev/null", os.O_RDONLY) == number
+            free = os.dup(0)
+            os.close(free)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        weft.spawn(task)
+        try:
+            weft.sleep(0.1)
+        except OSError as error:
+            print(error.errno == 24)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        weft.sleep(0.01)
+        print("goes on", len(poller))
+        """
+    )
+    assert done.stdout == "True\ngoes on 1\n"
+
+
+def test_memory_refused_at_the_end_of_a_task_stops_no_scheduler(run_python: Run) -> None:
+    """One refused allocation after the other. greenlet itself ends the process where it cannot save a stack."""
+    for place in range(1, 8):
+        done = run_python(
+            """
+            import sys, weft
+            import _testcapi
+            for _ in range(3): weft.spawn(int).join(1)
+            place = int(sys.argv[1])
+            _testcapi.set_nomemory(place, place + 1)
+            try: weft.spawn(int).join(1)
+            except BaseException: pass
+            finally: _testcapi.remove_mem_hooks()
+            print(weft.spawn(int).result(10))
+            """,
+            str(place),
+            check=False,
+        )
+        assert done.stdout == "0\n" or "slp_switch" in done.stderr or "_testcapi" in done.stderr

@@ -334,3 +334,28 @@ def test_a_refused_number_of_permits_changes_nothing(n: object) -> None:
     with pytest.raises(OverflowError):
         most.release()
     assert most.acquire(False)
+
+
+@pytest.mark.parametrize("condition", ["weft.Condition()", "threading.Condition()", "threading.Condition(threading.Lock())"])
+def test_a_clean_up_that_notifies_does_not_mask_ctrl_c(run_python: Run, condition: str) -> None:
+    """Ctrl-C gets out of a condition's wait without the lock; the usual ``finally: notify_all()`` must not raise another error."""
+    done = run_python(
+        f"""
+        from weft import monkey; monkey.patch_all()
+        import os, signal, threading, weft
+        condition = {condition}
+        def hold():
+            with condition:
+                condition.notify()
+                weft.sleep(0.5)
+        try:
+            with condition:
+                weft.spawn(hold)
+                weft.spawn_later(0.1, os.kill, os.getpid(), signal.SIGINT)
+                try: condition.wait()
+                finally: condition.notify_all()
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    )
+    assert done.stdout == "interrupted\n"

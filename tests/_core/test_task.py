@@ -334,3 +334,16 @@ def test_a_task_drops_its_locals_before_its_joiners_go_on() -> None:
     thread.start()
     thread.join()
     assert gone == [1]
+
+
+def test_an_error_nobody_asks_for_is_reported_at_the_interpreters_end(run_python: Run) -> None:
+    done = run_python(
+        """
+        import weft
+        def f(): raise ValueError("what went wrong")
+        task = weft.spawn(f)
+        weft.sleep(0.01)
+        """
+    )
+    assert done.stderr.startswith("Exception in Task-1 (f):\nTraceback (most recent call last):")
+    assert done.stderr.endswith("ValueError: what went wrong\n")

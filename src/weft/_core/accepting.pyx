@@ -26,6 +26,7 @@ from libc.string cimport memset
 from posix.unistd cimport close
 from weft._core.attempts cimport at_once, remaining
 from weft._core.poller cimport identify, readable
+from weft._core.queues cimport SimpleQueue
 from weft._core.socketobject cimport AF_INET, AF_INET6, AF_UNIX, head
 
 import _socket
@@ -34,7 +35,6 @@ import os
 import weakref
 from _queue import Empty
 
-from weft._core.queues import SimpleQueue
 
 cdef extern from "ring.h" nogil:
     ctypedef unsigned int socklen_t
@@ -89,7 +89,19 @@ cdef object start_thread = _thread.start_new_thread
 
 
 class Line(SimpleQueue):
-    """Connections that helpers have accepted for one listener, which can be referred to weakly."""
+    """Connections that helpers have accepted for one listener, which can be referred to weakly.
+
+    A helper brings one connection. Whoever else waits for one then looks at the listener again, and
+    starts the next helper: they get None.
+    """
+
+    def bring(self, found):
+        """Hand `found` to the first who waits, and None to the others."""
+        self.put(found)
+        cdef Py_ssize_t others = (<SimpleQueue>self).takers.size
+        while others > 0:
+            self.put(None)
+            others -= 1
 
 
 cdef class Accepted:
@@ -220,25 +232,27 @@ cdef object accept_helped(object sock, double *deadline):
     cdef double left
     identify(head(sock).sock_fd, &device, &inode)
     key = (device, inode)
-    line = lines.get(key)
-    if line is None or line.empty():
-        if key not in helped:
-            if not readable(head(sock).sock_fd):
+    found = None
+    while found is None:  # the helper served another: look again, for nothing tells of what waits already
+        line = lines.get(key)
+        if line is None or line.empty():
+            if key not in helped:
+                if not readable(head(sock).sock_fd):
+                    return None
+                if line is None:
+                    line = lines[key] = Line()
+                keepers[sock] = line
+                help_accept(sock, key, line)
+            left = remaining(sock, deadline)
+            try:
+                found = line.get(True, None if left < 0 else left)
+            except Empty:  # the helper keeps its place; the caller's next wait times out
                 return None
-            if line is None:
-                line = lines[key] = Line()
-            keepers[sock] = line
-            help_accept(sock, key, line)
-        left = remaining(sock, deadline)
-        try:
-            found = line.get(True, None if left < 0 else left)
-        except Empty:  # the helper keeps its place; the caller's next wait times out
-            return None
-    else:
-        found = line.get()
-    if line.empty() and key not in helped:
-        lines.pop(key, None)
-        keepers.pop(sock, None)
+        else:
+            found = line.get()
+        if line.empty() and key not in helped and lines.get(key) is line:
+            del lines[key]
+            keepers.pop(sock, None)
     if isinstance(found, Exception):
         raise found
     return (<Accepted>found).take()
@@ -258,7 +272,7 @@ cdef int help_accept(object sock, object key, object line) except -1:
         helped.discard(key)
         owner = listener()
         if owner is not None and owner.fileno() >= 0:
-            line.put(found)
+            line.bring(found)
             return
         lines.pop(key, None)  # a connection is closed here
 

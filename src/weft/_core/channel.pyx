@@ -7,7 +7,7 @@ Invariants, beside those of every source:
 - Who waits when the channel is closed is woken and dismissed.
 """
 
-from weft._core.budget cimport VAIN, charge
+from weft._core.budget cimport VAIN, charge, peek
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
@@ -79,6 +79,8 @@ cdef class Channel(Source):
         cdef double limit = seconds(timeout)
         cdef Scheduler scheduler
         cdef Waiter waiter
+        if self.takers.head == NULL:
+            peek()
         if self.offer(item):
             return
         scheduler = get_scheduler()
@@ -94,6 +96,8 @@ cdef class Channel(Source):
     def receive(self, timeout=None):
         """Take the next item, waiting at most `timeout` seconds (None: as long as it takes). Raises TimeoutError, or ChannelClosed."""
         cdef double limit = seconds(timeout)
+        if self.items or self.senders.head != NULL:
+            peek()
         if not self.attempt() and not self.await_item(limit):
             raise TimeoutError(f"nobody sent to {self!r} within {timeout} seconds")
         return self.claim()

@@ -12,7 +12,7 @@ Rules:
 from weft._core.channel cimport Channel
 from weft._core.descriptors cimport number_of
 from weft._core.poller cimport CHANGED, READ, READY, WRITE, Descriptor, Poller, is_ready
-from weft._core.budget cimport VAIN, charge
+from weft._core.budget cimport LOCK, VAIN, charge
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.source cimport Source
@@ -302,6 +302,7 @@ def select(*cases, timeout=None):
     cdef double end = monotonic() + limit if limit > 0 else 0
     cdef Case case, found
     cdef list asked = []
+    charge(scheduler, LOCK)
     for given in cases:
         case = case_of(given)
         case.given = given

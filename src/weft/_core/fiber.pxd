@@ -22,7 +22,7 @@ cdef class Fiber(Runnable):
     cdef int countdown
     cdef unsigned char has_locals
     cdef unsigned char has_loop
-    cdef unsigned int locks  # that it holds (budget.pxd)
+    cdef unsigned short locks  # that it holds (budget.pxd); it fills a gap
     cdef object loop
     cdef void run(self) noexcept
     cdef void let_go(self) noexcept

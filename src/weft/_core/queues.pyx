@@ -57,6 +57,8 @@ cdef class Store(Source):
         return ShutDown()
 
     cdef object take(self, double seconds):
+        if self.items:
+            peek()
         if self.attempt():
             return self.claim()
         if seconds != -1 and not self.may_wait(seconds):
@@ -133,6 +135,8 @@ cdef class Queue(Store):
         """1 once the item is in, 0 if the queue stayed full."""
         cdef Scheduler scheduler
         cdef Waiter waiter
+        if self.takers.head == NULL:
+            peek()
         if self.accept(item):
             return 1
         if seconds != -1 and not self.may_wait(seconds):
@@ -237,7 +241,8 @@ cdef class Refused:
 cdef bint before(object one, object other) except -1:
     """Return whether `one` comes out before `other`.
 
-    Two that are stored and cannot be compared come out in any order.
+    Two that are stored and cannot be compared come out in any order. A signal handler's error that strikes in the
+    comparison cannot be told from the comparison's own.
     """
     try:
         return one < other
@@ -415,6 +420,7 @@ cdef class PriorityQueue(Queue):
         cdef Scheduler scheduler
         cdef Waiter waiter
         cdef bint stored = False
+        peek()
         if self.accept(item):
             return 1
         if seconds != -1 and not self.may_wait(seconds):

@@ -6,6 +6,8 @@ Rules:
   it may be the error of a signal handler, which nobody else would ever see.
 - Ctrl-C and SystemExit that strike during a report go to the main task of the thread; what
   ``sys.unraisablehook`` itself raises, the interpreter drops.
+- While the interpreter ends, the module ``traceback`` may be out of reach; then the interpreter's own
+  display prints the error.
 - The kind of an error is found by its type alone: its ``__class__`` may be a property that raises.
 """
 
@@ -26,8 +28,17 @@ cdef extern from *:
         _PyErr_WriteUnraisableMsg(what, where);
     }
     #endif
+    /* Print an error where no module can be imported any more. */
+    static void weft_display(PyObject *head, PyObject *error) {
+        PyObject *traceback = PyException_GetTraceback(error);
+        PySys_FormatStderr("%U%c", head, 10);
+        PyErr_Display((PyObject *)Py_TYPE(error), error, traceback);
+        Py_XDECREF(traceback);
+        PyErr_Clear();
+    }
     """
     void weft_write_unraisable(const char *what, PyObject *where)
+    void weft_display(PyObject *head, PyObject *error)
 
 cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
@@ -54,8 +65,11 @@ cdef void report(str head, object error) noexcept:
     if ends_program(error):
         return
     try:
-        import traceback
-
+        try:
+            import traceback
+        except ImportError:  # the interpreter is about to end
+            weft_display(<PyObject *>head, <PyObject *>error)
+            return
         stream = sys.stderr
         if stream is not None:
             stream.write(head + "\n" + "".join(traceback.format_exception(error)))

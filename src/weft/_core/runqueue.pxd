@@ -21,6 +21,7 @@ cdef class RunQueue:
     cdef unsigned long long device  # with ``inode``: the pipe that the door is
     cdef unsigned long long inode
     cdef bint asleep
+    cdef bint abandoned  # nobody runs what is in it: the thread has ended, or this is a child of its process
     cdef unsigned long long seed
     cdef readonly unsigned long long steps
     cdef void push(self, Runnable runnable) noexcept

@@ -48,6 +48,7 @@ cdef class Scheduler(Watch):
     cdef void keep_waiter(self, Waiter waiter) noexcept
     cdef int set_timer(self, Fiber fiber, Waiter waiter, double until) except -1
     cdef int leave(self, Fiber fiber, bint again) noexcept
+    cdef void put_back(self) noexcept
     cdef PyObject *enter_from_outside(self, Fiber fiber, PyObject *outcome) noexcept
     cdef PyGreenlet *home(self, Fiber fiber) noexcept
     cdef int choose(self, Fiber fiber, bint again) noexcept

@@ -187,7 +187,7 @@ cdef class Scheduler(Watch):
         cdef double deadline = INFINITY
         cdef double until
         cdef int outcome
-        if self.forking or self.starting is not None:
+        if self.forking or self.starting is not None or self.following is not None:
             self.settle(waiter)
         if waiter is not None:
             if waiter.woken:
@@ -256,7 +256,7 @@ cdef class Scheduler(Watch):
         would run, so set it up now. greenlet's tracer waits in the middle of a switch to a new worker: it cannot.
         """
         try:
-            if self.starting is not None:
+            if self.starting is not None or self.following is not None:
                 raise RuntimeError("a callback of greenlet.settrace() cannot wait: the switch that it is told of is not over")
             begin_child()
         except:
@@ -302,7 +302,7 @@ cdef class Scheduler(Watch):
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
         cdef int outcome
-        if self.forking or self.starting is not None:
+        if self.forking or self.starting is not None or self.following is not None:
             self.settle(None)
         if self.turned():
             end_dropped(self.turns, &self.seen)
@@ -322,7 +322,7 @@ cdef class Scheduler(Watch):
     cdef int give_way(self) except -1:
         """``pause`` that raises nothing: what the fiber is interrupted with comes at its next wait, and a signal handler's when it goes on."""
         cdef Fiber fiber = self.current
-        if self.forking or self.starting is not None:  # the child would run the parent's fibers; a tracer runs
+        if self.forking or self.starting is not None or self.following is not None:  # the child would run the parent's fibers; a tracer runs
             return 0
         if self.turned():
             end_dropped(self.turns, &self.seen)
@@ -356,9 +356,16 @@ cdef class Scheduler(Watch):
         if fiber.has_loop:
             set_loop(fiber.loop)
         if outcome == NULL:
+            self.put_back()
             return -1
         Py_XDECREF(outcome)
         return 0
+
+    cdef void put_back(self) noexcept:
+        """A switch failed, for want of memory perhaps: a fiber that was to begin waits for the next one."""
+        if self.starting is not None:
+            self.ready.push(self.starting)
+            self.starting = None
 
     cdef PyObject *enter_from_outside(self, Fiber fiber, PyObject *outcome) noexcept:
         """Somebody switched to the parked `fiber` beside the scheduler. Returns what it goes on with."""
@@ -602,7 +609,8 @@ cdef class Scheduler(Watch):
         return 0
 
     cdef void close(self) noexcept:
-        """Close what the operating system lent."""
+        """Close what the operating system lent. Nobody runs here any more."""
+        self.ready.abandoned = True
         self.deafen()
         self.poller.close()  # first: it knows itself by the door
         self.ready.close()

@@ -221,7 +221,10 @@ cdef int set_up_child() except -1:
     scheduler.deafen()
     scheduler.poller.close()  # first: it knows itself by the door
     scheduler.ready.close()
+    scheduler.ready.abandoned = True
     scheduler.ready = RunQueue()
+    if fiber.waiter is not None:
+        fiber.waiter.ready = scheduler.ready
     scheduler.poller.wake(fiber)  # a handler may have forked in the middle of a wait
     timers, scheduler.timers = scheduler.timers, TimerHeap()
     timers.move(fiber, scheduler.timers)

@@ -7,6 +7,7 @@ Invariants:
 - Letting in runs no Python code: these locks, too, work between OS threads.
 """
 
+from weft._core.budget cimport LOCK, charge
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.timers cimport seconds
@@ -34,6 +35,7 @@ cdef class Shared(Awaited):
         cdef Scheduler scheduler = get_scheduler()
         cdef Waiter waiter = Waiter.__new__(Waiter)
         cdef bint entered = False
+        charge(scheduler, LOCK)
         waiter.value = wish
         waiter.fiber = scheduler.current
         self.line.join(waiter)

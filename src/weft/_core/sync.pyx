@@ -48,6 +48,11 @@ cdef dict lose(dict lost, Fiber fiber, Py_ssize_t count):
     return lost
 
 
+cdef bint has_lost(dict lost, Fiber fiber):
+    """Return whether `fiber` will release what it has lost."""
+    return lost is not None and fiber in lost
+
+
 cdef bint forgive(dict lost, Fiber fiber):
     """Return whether `fiber` releases what it has lost; asked at each of its releases."""
     count = lost.get(fiber)
@@ -140,7 +145,7 @@ cdef class Lock(Awaited):
         self.give()
 
     def _is_owned(self):
-        return self.held
+        return self.held or has_lost(self.lost, get_scheduler().current)
 
     def _release_save(self):
         self.release()
@@ -265,10 +270,11 @@ cdef class RLock(Awaited):
         self.release()
 
     def _is_owned(self):
-        return self.holder is not None and self.holder is get_scheduler().current
+        cdef Fiber me = get_scheduler().current
+        return self.holder is me or has_lost(self.lost, me)
 
     def _release_save(self):
-        if self.holder is None:
+        if self.holder is None or (self.lost is not None and self.holder is not get_scheduler().current):
             raise RuntimeError("cannot release un-acquired lock")
         count = self.count
         self.give()
@@ -278,7 +284,7 @@ cdef class RLock(Awaited):
         self.restore(count, True)
 
     def _recursion_count(self):
-        return self.count if self._is_owned() else 0
+        return self.count if self.holder is get_scheduler().current else 0
 
     def _at_fork_reinit(self):
         self.belong(None)
@@ -516,7 +522,7 @@ cdef class Condition(Awaited):
     def notify(self, n=1) -> None:
         """Wake `n` of those who wait; they go on when the caller releases the lock."""
         cdef Py_ssize_t left = self.line.size if n > self.line.size else n
-        if not self.owned():
+        if not self.owned() and not has_lost(self.lost, get_scheduler().current):
             raise RuntimeError("cannot notify on un-acquired lock")
         while left > 0 and self.line.wake_one():
             left -= 1

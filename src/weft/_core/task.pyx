@@ -242,6 +242,7 @@ cdef class Task(Fiber):
         """1 once the task has ended, 0 if `timeout` seconds passed before."""
         cdef Scheduler scheduler
         if self.ended:
+            peek()
             return 1
         scheduler = get_scheduler()
         if scheduler.current is self:
