@@ -1,4 +1,8 @@
-"""Virtual threads for Python: plain blocking code, a hundred thousand of it at once."""
+"""Virtual threads for Python: plain blocking code, a hundred thousand of it at once.
+
+The plugin is in the same distribution, so pytest would warn that it cannot rewrite the asserts of
+a package that ``weft run -m pytest`` has imported: PYTEST_DONT_REWRITE.
+"""
 
 import typing as _typing
 

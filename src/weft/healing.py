@@ -29,9 +29,9 @@ from weft._core.sync import Lock, RLock
 __all__ = ["heal"]
 
 OURS = ("weft", "greenlet", "_frozen_importlib", "importlib")  # their real locks are meant to be real
-REAL_LOCK: type = type(native.allocate_lock())
-REAL_RLOCK: type = native.RLock
-REAL: dict[type, type] = {REAL_LOCK: Lock, REAL_RLOCK: RLock, native.SimpleQueue: SimpleQueue}
+REAL_LOCK: Any = type(native.allocate_lock())
+REAL_RLOCK: Any = native.RLock
+REAL: dict[type, Any] = {REAL_LOCK: Lock, REAL_RLOCK: RLock, native.SimpleQueue: SimpleQueue}
 STATE = re.compile(r"owner=(\d+) count=(\d+)")  # in the repr of a real RLock: it has no method that tells
 
 
@@ -82,7 +82,7 @@ def heal(skip: set[int]) -> list[str]:
     for thing in real:
         own = places.get(id(thing), [])
         bound = [method for method in methods if method.__self__ is thing]
-        parts = [(place, None) for place in own]
+        parts: list[tuple[Place, str | None]] = [(place, None) for place in own]
         parts += [(place, method.__name__) for method in bound for place in places.get(id(method), [])]
         if any(ours(place.owner) for place, _ in parts):
             continue

@@ -57,6 +57,6 @@ class RealThreadPoolExecutor(concurrent.futures.ThreadPoolExecutor):
     """A ``concurrent.futures.ThreadPoolExecutor`` whose workers are threads of the operating system, patched or not."""
 
     _adjust_thread_count = with_globals(
-        concurrent.futures.ThreadPoolExecutor._adjust_thread_count,  # type: ignore[attr-defined]
+        concurrent.futures.ThreadPoolExecutor._adjust_thread_count,
         threading=types.SimpleNamespace(Thread=RealThread),
     )
