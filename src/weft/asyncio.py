@@ -1,10 +1,11 @@
 """The cooperative twin of ``asyncio``: each task has its own running event loop.
 
 An event loop runs in a task like any other code; its selector parks. What the interpreter keeps once for an OS thread, the loop that
-runs, is put aside while another task has the thread: so two tasks may both be in ``asyncio.run``.
+runs and its task, is put aside while another task has the thread: so two tasks may both be in ``asyncio.run``.
 """
 
 import _asyncio as _below
+import sys as _sys
 from asyncio import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
@@ -13,7 +14,8 @@ from weft._core.hooks import set_loop_setter as _set_loop_setter
 from weft.builtin import stands_for as _stands_for
 
 _standard_set_running_loop: Any = _below._set_running_loop
-_set_loop_setter(_standard_set_running_loop)
+# Since 3.14 the task that runs is kept for an OS thread, too; before, asyncio kept it by its loop.
+_set_loop_setter(_standard_set_running_loop, _below._swap_current_task if _sys.version_info >= (3, 14) else None)
 
 
 @_stands_for(_below)  # type: ignore[no-redef]

@@ -24,6 +24,7 @@ cdef class Fiber(Runnable):
     cdef unsigned char has_loop
     cdef unsigned short locks  # that it holds (budget.pxd); it fills a gap
     cdef object loop
+    cdef object loop_task
     cdef void run(self) noexcept
     cdef void let_go(self) noexcept
     cdef int interrupt(self, object exception) except -1

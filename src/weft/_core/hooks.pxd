@@ -6,4 +6,5 @@ cdef object threads_left
 cdef object forget_locals
 cdef object set_heir
 cdef object begin_child
-cdef void set_loop(object loop) noexcept
+cdef object leave_loop(object loop)
+cdef void enter_loop(object loop, object task) noexcept

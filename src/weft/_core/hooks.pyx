@@ -3,6 +3,7 @@
 
 main_type = empty_task = find_deadlock = others_run = threads_left = forget_locals = set_heir = begin_child = None
 cdef object loop_setter = None
+cdef object task_swapper = None
 
 
 def set_task_types(main, empty):
@@ -41,12 +42,30 @@ def set_child_beginner(begin):
     begin_child = begin
 
 
-def set_loop_setter(setter):
-    """Who tells asyncio which event loop runs: ``setter(loop)``, a function of C that runs no Python code."""
-    global loop_setter
+def set_loop_setter(setter, swapper):
+    """Set the functions that tell asyncio which event loop runs, ``setter(loop)``, and which of its tasks.
+
+    ``swapper(loop, task)`` returns the task before; None where asyncio keeps it by its loop. Both are written in C and run no Python code.
+    """
+    global loop_setter, task_swapper
     loop_setter = setter
+    task_swapper = swapper
 
 
-cdef void set_loop(object loop) noexcept:
-    """Tell asyncio which event loop runs now: each fiber has its own."""
+cdef object leave_loop(object loop):
+    """Tell asyncio that no loop runs while another fiber does. Return the task of `loop` that ran, or None."""
+    cdef object task = None
+    try:
+        if task_swapper is not None:
+            task = task_swapper(loop, None)
+    except RuntimeError:  # somebody told asyncio of another loop
+        pass
+    loop_setter(None)
+    return task
+
+
+cdef void enter_loop(object loop, object task) noexcept:
+    """Tell asyncio that `loop` runs again, and `task` in it."""
     loop_setter(loop)
+    if task is not None:
+        task_swapper(loop, task)

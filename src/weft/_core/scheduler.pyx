@@ -59,7 +59,7 @@ from weft._core.greenlets cimport (
     weft_switch,
 )
 from weft._core.handlers cimport run_handlers
-from weft._core.hooks cimport begin_child, empty_task, main_type, set_loop
+from weft._core.hooks cimport begin_child, empty_task, enter_loop, leave_loop, main_type
 from weft._core.timers cimport monotonic
 from weft._core.turns cimport end_dropped, find_turns
 from weft._core.waiting cimport Waiter, WaitQueue
@@ -347,14 +347,15 @@ cdef class Scheduler(Watch):
             return 0
         fiber.greenlet = self.where(fiber)
         if fiber.has_loop:
-            set_loop(None)
+            fiber.loop_task = leave_loop(fiber.loop)
         outcome = self.switch()
         if self.current is not fiber:
             outcome = self.enter_from_outside(fiber, outcome)
         Py_XDECREF(<PyObject *>fiber.greenlet)
         fiber.greenlet = NULL
         if fiber.has_loop:
-            set_loop(fiber.loop)
+            enter_loop(fiber.loop, fiber.loop_task)
+            fiber.loop_task = None
         if outcome == NULL:
             self.put_back()
             return -1

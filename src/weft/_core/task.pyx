@@ -192,7 +192,7 @@ cdef class Task(Fiber):
             self.tell()
         self.context = None
         if self.scope is not None or self.pending is not None or self.has_loop:
-            self.scope = self.pending = self.loop = None
+            self.scope = self.pending = self.loop = self.loop_task = None
             self.has_loop = False
         if <void *>self == heir:
             end_process(self)
