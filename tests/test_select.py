@@ -38,7 +38,7 @@ def test_poll_parks_and_has_the_limits_of_the_standard_one() -> None:
         b.send(b"x")
         assert waiting.result(5) == [(a.fileno(), select.POLLIN)]
         with pytest.raises(OverflowError):
-            poll.poll(2**40)
+            poll.poll(2**60)  # 3.15 takes more than the system does
         with pytest.raises(TypeError):
             type(poll)()
 

@@ -40,6 +40,7 @@ _ANSWERS = (  # the events that select(2) takes for an answer
 )
 _SETSIZE = 1024  # FD_SETSIZE
 _LONGEST = 2**31 - 1  # milliseconds that poll(2) takes
+_REALS = _sys.version_info >= (3, 15)  # whatever has __float__ is a timeout, and poll() takes any
 _PAUSES = 0.0005, 0.05  # seconds, the first and the longest, where the platform has no epoll
 
 
@@ -87,24 +88,31 @@ def _seconds(timeout: Any, kind: str) -> float:
     try:
         return _exact_seconds(timeout)
     except TypeError:
-        raise TypeError(f"timeout must be {kind} or None") from None
+        words = f"a real number or None, not {type(timeout).__name__}" if _REALS else f"{kind} or None"
+        raise TypeError(f"timeout must be {words}") from None
 
 
 def _poll_seconds(timeout: Any, unit: int) -> float | None:
     """Return the seconds of a poller's `timeout`, so many of them a second; None: without end."""
     if timeout is None:
         return None
-    if unit == 1 or isinstance(timeout, float):
-        seconds = _seconds(timeout / unit if unit != 1 else timeout, "an integer")
-    else:
+    if unit == 1:
+        seconds = _seconds(timeout, "an integer")
+    elif hasattr(type(timeout), "__index__"):
         try:
             whole = _operator.index(timeout)
         except TypeError:
             raise TypeError("timeout must be an integer or None") from None
         _exact_seconds(whole // unit)
         seconds = whole / unit
+    elif isinstance(timeout, float) or (_REALS and hasattr(type(timeout), "__float__")):
+        seconds = _seconds(float(timeout) / unit, "an integer")
+    else:
+        seconds = _seconds(timeout, "an integer")  # no time at all: it raises
     milliseconds = _math.copysign(_math.ceil(abs(seconds) * 1000), seconds)
-    if not -_LONGEST - 1 <= milliseconds <= _LONGEST:
+    if unit != 1 and _REALS:
+        _exact_seconds(seconds)
+    elif not -_LONGEST - 1 <= milliseconds <= _LONGEST:
         raise OverflowError("timeout is too large")
     return None if seconds < 0 else seconds
 

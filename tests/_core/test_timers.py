@@ -145,6 +145,8 @@ def test_a_twin_reads_a_timeout_as_the_standard_library_does(name: str) -> None:
             assert outcome(lambda: CALLS[name](OURS, math.nan)) == (ValueError, "Invalid value NaN (not a number)")
             continue
         ours, theirs = outcome(partial(CALLS[name], OURS, value)), outcome(partial(CALLS[name], STANDARD, value))
+        if isinstance(value, float) and math.isnan(value) and ours == (ValueError, "Invalid value NaN (not a number)"):
+            continue  # the first releases of 3.14 took it for 0 in places
         assert ours == theirs, value
 
 

@@ -30,12 +30,27 @@ import sys
 
 cdef extern from "Python.h":
     double PyFloat_AS_DOUBLE(object value)
+    bint PyIndex_Check(object value)
     object PyNumber_Index(object value)
 
 # seconds: 2 ** 63 nanoseconds, where the standard library's clock ends
 cdef double LONGEST = 9223372036.854775808
+
+
+def refusal(value) -> str:
+    """Return the words in which the standard library refuses `value` as a time: they change from one Python to the next."""
+    try:
+        _thread.allocate_lock().acquire(False, value)
+    except (OverflowError, TypeError) as error:
+        return str(error)
+    return ""  # another library has patched it
+
+
+cdef str OUT_OF_RANGE = refusal(INFINITY), TOO_LARGE = refusal(10**10), NO_NUMBER = refusal("")
 cdef double TIMEOUT_MAX = _thread.TIMEOUT_MAX
-cdef str CLOCK_TYPE = "PyTime_t" if sys.version_info >= (3, 13) else "_PyTime_t"
+# Since 3.15 whatever has __float__ is a time; before, only a float and what has __index__.
+cdef bint TAKES_REALS = sys.version_info >= (3, 15)
+cdef bint REFUSES_NAN = sys.version_info >= (3, 14)  # before, an event took it for 0
 cdef str NEGATIVE = f"timeout value must be {'a non-negative number' if sys.version_info >= (3, 13) else 'positive'}"
 cdef object NO_LIMIT = -1  # the default of ``acquire``, one of the interpreter's small ints
 cdef double virtual_now = -1  # negative: the clock is the real one
@@ -90,7 +105,7 @@ cdef double in_range(double value) except? -3:
     if value != value:
         raise ValueError("Invalid value NaN (not a number)")
     if not -LONGEST <= value < LONGEST:
-        raise OverflowError("timestamp out of range for platform time_t")
+        raise OverflowError(OUT_OF_RANGE)
     return value
 
 
@@ -100,13 +115,17 @@ cdef double exact(object value) except? -3:
     cdef long long whole
     if isinstance(value, float):
         return in_range(PyFloat_AS_DOUBLE(value))
+    if not PyIndex_Check(value):
+        if not TAKES_REALS or not hasattr(type(value), "__float__"):
+            raise TypeError(NO_NUMBER.replace("str", type(value).__name__))
+        return in_range(float(value))
     value = PyNumber_Index(value)
     try:
         whole = value
     except OverflowError:
         whole = LLONG_MAX
     if not -LONGEST < <double>whole < LONGEST:
-        raise OverflowError(f"timestamp too large to convert to C {CLOCK_TYPE}")
+        raise OverflowError(TOO_LARGE)
     return <double>whole
 
 
@@ -159,11 +178,13 @@ cdef double acquiring(bint blocking, object timeout) except? -2:
 cdef double waiting(object timeout) except? -2:
     """The timeout of ``threading``'s ``Event.wait`` and ``Condition.wait``:
 
-    what is not above 0 (NaN, too) is 0.
+    what is not above 0 is 0; NaN, too, before 3.14.
     """
     if timeout is None:
         return -1
-    return exact(timeout) if timeout > 0 else 0
+    if timeout > 0 or (REFUSES_NAN and timeout != timeout):
+        return exact(timeout)
+    return 0
 
 
 cdef double lasting(object timeout) except? -2:
