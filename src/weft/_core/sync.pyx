@@ -294,7 +294,7 @@ cdef class RLock(Awaited):
 
     def __repr__(self):
         if self.holder is None:
-            return f"<unlocked weft.RLock object at {id(self):#x}>"
+            return f"<unlocked weft.RLock object owner=0 count=0 at {id(self):#x}>"
         return f"<locked weft.RLock object owner={self.holder} count={self.count} at {id(self):#x}, {self.line.size} waiting>"
 
 
