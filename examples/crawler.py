@@ -8,6 +8,7 @@ from weft import monkey
 monkey.patch_all()
 
 import argparse
+import urllib.error
 import urllib.request
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -36,6 +37,10 @@ def crawl(first: str, at_once: int) -> dict[str, str]:
             try:
                 with weft.timeout(30), urllib.request.urlopen(url) as page:
                     text = page.read().decode(errors="replace")
+            except urllib.error.HTTPError as error:
+                with error:  # it is a page, too
+                    pages[url] = str(error)
+                return
             except OSError as error:
                 pages[url] = str(error)
                 return

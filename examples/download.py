@@ -9,6 +9,7 @@ monkey.patch_all()
 
 import argparse
 import time
+import urllib.error
 import urllib.request
 
 import weft
@@ -20,6 +21,9 @@ def fetch(url: str) -> str:
     try:
         with weft.timeout(30), urllib.request.urlopen(url) as page:
             return f"{len(page.read()):>10,} bytes in {time.monotonic() - began:.2f} s  {url}"
+    except urllib.error.HTTPError as error:
+        with error:  # it is a page, too
+            return f"{error}  {url}"
     except (OSError, ValueError) as error:
         return f"{error}  {url}"
 
