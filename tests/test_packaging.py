@@ -9,7 +9,7 @@ import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
-from shutil import copytree, ignore_patterns, rmtree
+from shutil import copytree, ignore_patterns
 
 import pytest
 
@@ -35,8 +35,8 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("tree") / "weft"
-    copytree(ROOT, tree, ignore=ignore_patterns(".*", "dist", "*.so", "*.egg-info", "__pycache__"))
-    rmtree(tree / "build", ignore_errors=True)
+    unwanted = ignore_patterns(".*", "dist", "*.so", "*.egg-info", "__pycache__")
+    copytree(ROOT, tree, ignore=lambda folder, names: {*unwanted(folder, names), *(["build"] if Path(folder) == ROOT else [])})
     output = tmp_path_factory.mktemp("sdist")
     return output / run(sys.executable, "-c", BUILD, "build_sdist", output, cwd=tree)
 

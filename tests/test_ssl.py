@@ -25,7 +25,10 @@ def contexts(certificate: Certificate) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 @pytest.fixture
 def pair(certificate: Certificate) -> Iterator[Pair]:
     client_context, server_context = contexts(certificate)
-    first, second = socket.socketpair()
+    # A newer OpenSSL ends a Unix socket by BrokenPipeError, under stock Python, too.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        first = socket.create_connection(listener.getsockname())
+        second = listener.accept()[0]
     task = weft.spawn(server_context.wrap_socket, second, server_side=True)
     with client_context.wrap_socket(first, server_hostname="localhost") as client, task.result(timeout=10) as server:
         yield client, server
