@@ -44,6 +44,7 @@ FILES = [
     "test_asyncio",
     "test_multiprocessing_fork",
     "test_multiprocessing_spawn",
+    "test_multiprocessing_forkserver",
     "test_os",
     "test_io",
     "test_fileio",

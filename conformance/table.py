@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".conformance"
 DOCUMENT = ROOT / "docs" / "conformance.md"
 EXCEPTIONS = Path(__file__).parent / "exceptions.toml"
-VERSIONS = ("3.11", "3.12", "3.13")
+VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 GOAL = 99.5  # per cent
 
 COLUMNS = """| file | stock: run | passed | failed | skipped | weft: run | passed | failed | skipped | gevent: passed | failed |
@@ -26,6 +26,8 @@ that passes here, too. A file that prints nothing for two minutes (gevent: 20 se
 failed, and the file runs again without it, six times at most; what was then not reached counts as failed, too.
 The tests of concurrent.futures and multiprocessing, which 3.11.7 and 3.12.1 do not install, are those of Debian's 3.11.2 there
 (`--lent`: the package libpython3.11-testsuite).
+
+3.14 and 3.15 are Debian's, in a root of their own (`scripts/newer 3.14 scripts/conformance run`).
 
 Made by `scripts/conformance run` (an hour for a version) and `scripts/conformance table`; do not edit.
 """
