@@ -113,7 +113,7 @@ def test_rate_limited(site: str) -> None:
 def test_crawler(site: str) -> None:
     lines = run("crawler", site).splitlines()
     assert lines[-1] == "12 pages"  # the root, 0 to 9, and the missing one
-    assert sum("404" in line for line in lines) == 1
+    assert sum("Error 404" in line for line in lines) == 1
 
 
 def test_tcp_proxy() -> None:
