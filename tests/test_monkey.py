@@ -1,7 +1,12 @@
 """The standard library after patching: programs that know nothing of weft, each in a process of its own."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
+
+import pytest
 
 Run = Callable[..., CompletedProcess[str]]
 PATCH = "from weft import monkey\nmonkey.patch_all()\nimport time\nbegan = time.monotonic()\n"
@@ -309,3 +314,24 @@ print([executor.submit(pow, 2, number).result() for number in range(5)], len(exe
 executor.shutdown()
 """)
     assert done.stdout == "[1, 2, 4, 8, 16] 1\n"
+
+
+LAZY = """
+lazy from concurrent.futures import ThreadPoolExecutor
+lazy from queue import SimpleQueue
+lazy import ssl
+from weft import monkey
+monkey.patch_all()
+import weft
+print(SimpleQueue is weft.SimpleQueue, ssl.SSLContext.__module__)
+with ThreadPoolExecutor() as pool: print(pool.submit(weft.current_task).result() is not weft.current_task())
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports came with 3.15")
+@pytest.mark.parametrize("mode", ["normal", "all"])
+def test_a_lazy_name_resolves_to_what_parks(mode: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(LAZY)
+    done = subprocess.run([sys.executable, "-X", f"lazy_imports={mode}", program], capture_output=True, text=True, timeout=50)
+    assert (done.stdout, done.stderr) == ("True weft.ssl\nTrue\n", "")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pytest
+
 Run = Callable[..., CompletedProcess[str]]
 PATCH = "from weft import monkey\nmonkey.patch_all()\nimport os, sys, threading, time, weft\nbegan = time.monotonic()\n"
 
@@ -111,3 +113,43 @@ def test_spawned_processes(tmp_path: Path) -> None:
     program.write_text(SPAWNING)
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60)
     assert done.stdout == "from the child\n[None, None, None, None]\n"
+
+
+def test_pools_by_the_start_method_that_is_the_default(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+ticks = weft.spawn(lambda: [weft.sleep(0.005) for _ in range(3)])
+with multiprocessing.Pool(2) as pool: print(pool.map(abs, range(-8, 0)), ticks.done())
+with ProcessPoolExecutor(2) as pool: print(list(pool.map(abs, range(-8, 0))))
+"""
+    )
+    assert done.stdout == "[8, 7, 6, 5, 4, 3, 2, 1] True\n[8, 7, 6, 5, 4, 3, 2, 1]\n"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="python -m asyncio ps came with 3.14")
+def test_asyncio_shows_the_coroutines_of_all_tasks(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+import asyncio, subprocess
+async def leaf():
+    ready.release()
+    await asyncio.sleep(60)
+async def work(number):
+    async with asyncio.TaskGroup() as group: group.create_task(leaf(), name=f"leaf {number}")
+ready = weft.Semaphore(0)
+tasks = [weft.spawn(asyncio.run, work(number)) for number in range(2)]
+for task in tasks: ready.acquire()
+weft.sleep(0)
+for command in ("ps", "pstree"):
+    print(subprocess.run([sys.executable, "-m", "asyncio", command, str(os.getpid())], capture_output=True, text=True))
+os._exit(0)
+"""
+    )
+    if "PermissionError" in done.stdout or "permission" in done.stdout.lower():
+        pytest.skip("this machine lets no process look into another")
+    assert all(done.stdout.count(f"leaf {number}") == 2 for number in range(2)), done.stdout
+    assert done.stdout.count("returncode=0") == 2

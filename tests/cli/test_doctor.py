@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 from time import sleep
 import socket, sys, threading
@@ -52,3 +54,14 @@ def test_a_program_that_does_not_patch_is_told_of_weft_run(tmp_path: Path) -> No
 def test_the_standard_librarys_own_are_listed_on_demand(tmp_path: Path) -> None:
     done = doctor(tmp_path / "program.py", "import reprlib\n" + PATCH, "--all")
     assert "\nreprlib.get_ident: " in done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports came with 3.15")
+def test_it_finds_the_same_where_every_import_is_lazy(tmp_path: Path) -> None:
+    eager = doctor(tmp_path / "program.py", PROGRAM + PATCH)
+    words = [sys.executable, "-X", "lazy_imports=all", "-m", "weft", "doctor", tmp_path / "program.py", "-x"]
+    lazy = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert lazy.stdout == eager.stdout
+    theirs = [line for line in eager.stderr.splitlines() if line.startswith("__main__")]
+    assert [line for line in lazy.stderr.splitlines() if line.startswith("__main__")] == theirs
+    assert lazy.returncode == eager.returncode == 1
