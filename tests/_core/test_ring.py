@@ -92,6 +92,7 @@ def test_reads_that_are_given_up(pages: Path) -> None:
     read_pages(pages, 50, 1)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the kernel's threads that serve the ring are counted
 def test_a_child_that_is_forked_in_the_middle(pages: Path) -> None:
     tasks = [weft.spawn(read_pages, pages, 50, seed) for seed in range(50)]
     weft.sleep(0)

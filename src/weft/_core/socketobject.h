@@ -1,4 +1,4 @@
-/* CPython's socket object, from 3.11 to 3.14 (Modules/socketmodule.h is not installed). sockets.pyx checks it at import. */
+/* CPython's socket object, from 3.11 to 3.15 (Modules/socketmodule.h is not installed). sockets.pyx checks it at import. */
 #include <Python.h>
 
 typedef struct {
