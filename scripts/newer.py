@@ -201,7 +201,11 @@ def main() -> int:
         (PROJECT / ".conformance").mkdir(exist_ok=True)
         bind(PROJECT / ".conformance", copy / ".conformance")
         kept = {name: value for name, value in os.environ.items() if name not in STAYS_OUTSIDE}
-        kept |= {"PYTHON": f"/usr/bin/python{version}", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+        kept |= {
+            "PYTHON": f"/usr/bin/python{version}",
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+        }
         return subprocess.run(["unshare", "--mount", "sh", "-c", ENTER, "sh", ROOT, f"/weft/{version}", *command], env=kept).returncode
 
 
