@@ -15,7 +15,8 @@ from weft.builtin import stands_for as _stands_for
 
 _standard_set_running_loop: Any = _below._set_running_loop
 # Since 3.14 the task that runs is kept for an OS thread, too; before, asyncio kept it by its loop.
-_set_loop_setter(_standard_set_running_loop, _below._swap_current_task if _sys.version_info >= (3, 14) else None)
+_swap_current_task: Any = getattr(_below, "_swap_current_task", None) if _sys.version_info >= (3, 14) else None
+_set_loop_setter(_standard_set_running_loop, _swap_current_task)
 
 
 @_stands_for(_below)  # type: ignore[no-redef]
