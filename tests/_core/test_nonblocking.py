@@ -217,6 +217,42 @@ def test_a_file_goes_out_whole(tmp_path: Path) -> None:
     os.close(reader)
 
 
+def test_a_device_is_sent_to_a_full_pipe(run_python: Callable[..., CompletedProcess[str]]) -> None:
+    assert run_python(SEND_DEVICE).stdout == "1048576\n1048576\nPIPE\nINVAL\n"
+
+
+SEND_DEVICE = """
+import errno, os, weft
+from weft._core import nonblocking
+
+SIZE = 1 << 20
+reader, writer = os.pipe()
+zeros = os.open("/dev/zero", os.O_RDONLY)
+
+def take():
+    taken = 0
+    while taken < SIZE:
+        taken += len(nonblocking.read(reader, 65536))
+    return taken
+
+def send():
+    sent = 0
+    while sent < SIZE:
+        sent += nonblocking.sendfile(writer, zeros, None, SIZE - sent)
+    return sent
+
+taker = weft.spawn(take)
+print(weft.spawn(send).result(20))
+print(taker.result(20))
+os.close(reader)
+for target, source in ((writer, zeros), (1, os.eventfd(0))):
+    try:
+        weft.spawn(nonblocking.sendfile, target, source, None, 5).result(20)
+    except OSError as error:
+        print(errno.errorcode[error.errno][1:])
+"""
+
+
 def test_helpers_that_block_keep_nobody_waiting() -> None:
     ends = [pty.openpty() for _ in range(41)]
     for _, slave in ends:

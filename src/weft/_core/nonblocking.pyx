@@ -29,6 +29,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport EAGAIN, EINTR, EINVAL, errno
 from libc.string cimport memcpy
+from posix.unistd cimport close
 from weft._core.attempts cimport system_limit
 from weft._core.descriptors cimport wait_descriptor
 from weft._core.poller cimport READ, UNASKED, WRITE, Descriptor, is_ready
@@ -69,7 +70,7 @@ cdef enum:
 cdef object standard_read = os.read, standard_write = os.write
 cdef object standard_readv = os.readv, standard_writev = os.writev
 cdef object standard_sendfile = getattr(os, "sendfile", None), standard_pread = os.pread
-cdef object duplicate = os.dup, close = os.close
+cdef object duplicate = os.dup
 # as many as block: one that waited for another's end could wait for ever
 cdef object helpers = ThreadPool(sys.maxsize, deaf=True)
 
@@ -79,31 +80,35 @@ cdef int fail() except -1:
     raise OSError(number, os.strerror(number))
 
 
+cdef class Copy:
+    """A copy of a descriptor, closed with the last reference to it."""
+
+    cdef int number  # of the copy, -1 for none
+
+    def __cinit__(self, int number):
+        self.number = -1
+        self.number = duplicate(number)
+
+    def __dealloc__(self):
+        if self.number >= 0:
+            close(self.number)
+
+
 cdef object help_with(object call, int number, object argument, object kept):
     """Run ``call(number, argument)`` on a helper thread.
 
     The call gets a copy of the descriptor, because the number may be closed meanwhile. `kept` lives as
     long as the call, even if the task that waits for it does not.
     """
-    cdef int copy = duplicate(number)
-    cdef bint begun = False
+    cdef Copy copy = Copy(number)
 
     def run():
-        nonlocal begun
-        begun = True
         try:
-            return call(copy, argument)
+            return call(copy.number, argument)
         finally:
-            close(copy)
             bool(kept)
 
-    try:
-        return helpers.call(run)
-    except BaseException:
-        if not begun:  # no thread could be started, or the caller was interrupted before
-            begun = True
-            close(copy)
-        raise
+    return helpers.call(run)
 
 
 cdef int index(object number) except? -1:
@@ -367,17 +372,25 @@ cdef ssize_t write_all(int number, int kind, Pieces pieces) except -1:
     return give(number, kind, pieces) if moved < 0 else moved
 
 
-def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
-    """Copy at most `count` bytes of a file to descriptor `target`, as ``os.sendfile`` does; parks while there is no room.
+cdef bint may_block(int number, int kind) noexcept:
+    """Return whether a call on descriptor `number` may block the thread."""
+    cdef int mode = fcntl(number, F_GETFL)
+    return kind != WEFT_PLAIN and mode >= 0 and not mode & O_NONBLOCK
 
-    No flag keeps sendfile(2) from blocking, so the bytes go by way of memory, a piece at a time. Where
-    it cannot block it is called.
+
+def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
+    """Copy at most `count` bytes of a file to descriptor `target`, as ``os.sendfile`` does.
+
+    Parks while there is no room. No flag keeps sendfile(2) from blocking. So the bytes of a regular
+    file go by way of memory, a piece at a time, and a helper thread makes the call for any other
+    source. Where nothing can block it is called.
     """
-    cdef int kind = kind_of(target)
-    cdef int mode = fcntl(target, F_GETFL)
-    cdef bint blocks = kind != WEFT_PLAIN and mode >= 0 and not mode & O_NONBLOCK
-    if not blocks or count <= 0 or weft_kind_of(source) != WEFT_PLAIN:
+    cdef int kind = kind_of(target), origin = weft_kind_of(source)
+    cdef bint blocks = may_block(target, kind)
+    if count <= 0 or not (blocks or may_block(source, origin)):
         return standard_sendfile(target, source, offset, count)
+    if origin != WEFT_PLAIN:
+        return sendfile_with_help(target, kind, source, offset, min(count, LARGE) if blocks else count)
     place = os.lseek(source, 0, os.SEEK_CUR) if offset is None else offset
     data = standard_pread(source, min(count, LARGE), place)
     if not data:
@@ -386,3 +399,18 @@ def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
     if offset is None:
         os.lseek(source, place + sent, os.SEEK_SET)
     return sent
+
+
+cdef object sendfile_with_help(int target, int kind, int source, object offset, Py_ssize_t count):
+    """Make the call on a helper thread, once there is room: a task that is cancelled before leaves none."""
+    cdef double deadline = 0
+    cdef Copy copy
+    if may_block(target, kind):
+        while not is_ready(target, POLLOUT):
+            wait(target, kind, WRITE, &deadline)
+    copy = Copy(source)
+
+    def send(number, size):
+        return standard_sendfile(number, copy.number, offset, size)
+
+    return help_with(send, target, count, None)
