@@ -341,3 +341,27 @@ def test_a_full_unix_backlog_waits_for_room(tmp_path: os.PathLike[str]) -> None:
         assert time.monotonic() - began < 10
         for client in clients:
             client.close()
+
+
+def test_a_datagram_to_a_full_receiver_waits_for_room_and_does_not_spin(tmp_path: os.PathLike[str]) -> None:
+    path = os.path.join(tmp_path, "s")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        receiver.bind(path)
+        sender.setblocking(False)
+        filled = 0
+        with pytest.raises(BlockingIOError):
+            while True:
+                filled += sender.sendto(b"x", path)
+        sender.settimeout(0.01)
+        for call in (lambda: sender.sendto(b"late", path), lambda: sender.sendmsg([b"late"], [], 0, path)):
+            with pytest.raises(TimeoutError):
+                weft.spawn(call).result(10)
+        sender.settimeout(None)
+        tasks = [weft.spawn(sender.sendto, b"y", path), weft.spawn(sender.sendmsg, [b"y"], [], 0, path)]
+        began, busy = time.monotonic(), time.thread_time()
+        weft.sleep(0.5)
+        assert time.thread_time() - busy < (time.monotonic() - began) / 2
+        assert not any(task.done() for task in tasks)
+        received = [receiver.recv(9) for _ in range(filled + len(tasks))]
+        assert received == [b"x"] * filled + [b"y"] * len(tasks)
+        assert [task.result(10) for task in tasks] == [1, 1]

@@ -13,6 +13,8 @@ Rules:
   call. ``accept``: see ``accepting``.
 - A read with MSG_WAITALL, and a send without a timeout, go on until all is done, as the kernel's do
   on a socket that blocks.
+- Nothing tells of room in a UNIX listener's backlog, or in the queue of a UNIX datagram's receiver:
+  those calls look again after growing pauses.
 - SO_RCVTIMEO and SO_SNDTIMEO count for a socket without a timeout of Python's, as in the kernel:
   the call ends with BlockingIOError.
 - A socket that the collector takes is closed by the interpreter; ``__del__`` tells first.
@@ -46,6 +48,7 @@ from weft._core.budget cimport CALL, overdue
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
 from weft._core.socketobject cimport (
+    AF_UNIX,
     MSG_DONTWAIT,
     MSG_PEEK,
     SOCK_STREAM,
@@ -69,7 +72,7 @@ cdef extern from *:
     #define POLLRDHUP POLLHUP
     #endif
     """
-    enum: POLLRDHUP
+    enum: POLLOUT, POLLRDHUP
 
 cdef extern from *:
     ctypedef class _socket.socket [object weft_socket, check_size ignore]:
@@ -336,7 +339,7 @@ cdef Py_ssize_t transmit_pieces(object sock, list pieces, Py_ssize_t sent, int f
 
 cdef object patiently(object sock, int direction, object method, tuple args, int position):
     """Call the interpreter's own `method`, which takes its flags as argument `position`; park while it would block."""
-    cdef double deadline = 0
+    cdef double deadline = 0, pause = LOOK
     cdef list given = list(args)
     if head(sock).sock_timeout == 0 or not args:  # nothing waits, or it has words of its own for that
         return method(sock, *args)
@@ -351,7 +354,29 @@ cdef object patiently(object sock, int direction, object method, tuple args, int
             return at_once(sock, method, args, True)
         except BlockingIOError:
             pass
-        block(sock, direction, &deadline)
+        if direction == WRITE and receiver_is_full(sock):
+            await_room(sock, &pause, &deadline, "room in a receiver's queue")
+        else:
+            block(sock, direction, &deadline)
+
+
+cdef bint receiver_is_full(object sock) except -1:
+    """Return whether a send that was refused has room on its own side.
+
+    A UNIX datagram to a full receiver, without a connection: the system tells of no room there, and
+    each attempt is an edge.
+    """
+    if head(sock).sock_family != AF_UNIX or head(sock).sock_type == SOCK_STREAM:
+        return False
+    return is_ready(head(sock).sock_fd, POLLOUT)
+
+
+cdef int await_room(object sock, double *pause, double *deadline, object reason) except -1:
+    """Park for `pause` seconds, where nothing tells of room; the next pause is twice as long."""
+    cdef double left = patience(sock, deadline)
+    get_scheduler().park(None, pause[0] if left < 0 else min(left, pause[0]), reason)
+    pause[0] = min(pause[0] * 2, LONGEST_LOOK)
+    return 0
 
 
 cdef class SocketCalls(socket):
@@ -518,7 +543,7 @@ cdef class SocketCalls(socket):
 
 cdef int establish(object sock, object address) except -1:
     """Connect; returns the error's number, 0 for none."""
-    cdef double deadline = 0, pause = LOOK, left
+    cdef double deadline = 0, pause = LOOK
     cdef int64_t timeout = head(sock).sock_timeout
     cdef int error
     if timeout == 0:
@@ -526,12 +551,7 @@ cdef int establish(object sock, object address) except -1:
     while True:
         error = at_once(sock, base.connect_ex, (address,), False)
         if error == EAGAIN and not is_internet(sock):
-            # a UNIX listener whose backlog is full: nothing tells when it has room again
-            left = patience(sock, &deadline)
-            if 0 <= left < pause:
-                expire(sock)
-            get_scheduler().park(None, pause, "room in a listener's backlog")
-            pause = min(pause * 2, LONGEST_LOOK)
+            await_room(sock, &pause, &deadline, "room in a listener's backlog")
             continue
         break
     if error != EINPROGRESS and error != EALREADY and error != EINTR:
