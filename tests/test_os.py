@@ -156,6 +156,27 @@ for call in (os.wait, lambda: os.waitpid(pid, 0), lambda: os.waitid(os.P_ALL, 0,
     assert done.stdout == "True True\nTrue\n-9 3 read\nTrue\nTrue\nTrue\nno child\nno child\nno child\n"
 
 
+def test_a_process_that_is_no_child_is_not_waited_for(run_python: Run) -> None:
+    done = run_python(
+        PATCH
+        + """
+import subprocess
+for call in (lambda: os.waitpid(os.getppid(), 0), lambda: os.wait4(os.getppid(), 0), lambda: os.waitid(os.P_PID, os.getppid(), os.WEXITED)):
+    try: print(weft.spawn(call).result(20))
+    except ChildProcessError: print("no child")
+with subprocess.Popen(["sleep", "60"]) as popen:
+    pid = os.fork()
+    if pid == 0:
+        print(weft.spawn(popen.wait).result(20), popen.wait(20), flush=True)
+        os._exit(0)
+    print(os.waitpid(pid, 0) == (pid, 0))
+    popen.kill()
+print(popen.returncode)
+"""
+    )
+    assert done.stdout == "no child\nno child\nno child\n0 0\nTrue\n-9\n"
+
+
 def test_standard_input_parks(run_python: Run) -> None:
     done = run_python(
         PATCH

@@ -5,7 +5,6 @@ child's end is waited for through its pidfd (Linux 5.3); where that cannot be (a
 with growing pauses. No signal handler is taken from the program.
 """
 
-import errno as _errno
 import io as _io
 import os as _standard
 from collections.abc import Callable
@@ -136,22 +135,23 @@ def _await_child(pid: int, options: int, look: Callable[[int], _T | None], block
     """Park until a child has ended.
 
     ``look(options)`` asks without blocking, for its data or None; ``blocking()`` is the call itself.
+    The first look raises for a process that is no child: a pidfd would wait for its end.
     """
     if options & _standard.WNOHANG:
         return blocking()
-    if pid > 0 and not options:
+    data = look(options | _standard.WNOHANG)
+    if data is None and pid > 0 and not options:
         try:
             descriptor = _standard.pidfd_open(pid)
-        except (AttributeError, OSError) as error:
-            if getattr(error, "errno", None) == _errno.ESRCH:
-                return blocking()
+        except (AttributeError, OSError):
+            pass  # another system, or no descriptor is left: look
         else:
             try:
                 _wait_readable(descriptor)
             finally:
                 close(descriptor)
-            return blocking()
-    data = _look_until(lambda: look(options | _standard.WNOHANG), *_PAUSES)
+    if data is None:
+        data = _look_until(lambda: look(options | _standard.WNOHANG), *_PAUSES)
     assert data is not None
     return data
 

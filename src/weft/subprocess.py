@@ -4,7 +4,6 @@ A child's end is waited for through its pidfd (Linux 5.3), so no signal handler 
 pauses. Starting a child (fork and exec) is the standard library's own.
 """
 
-import errno as _errno
 import io as _io
 import os as _os
 import signal as _signal
@@ -60,12 +59,12 @@ def _wait(self: Any, timeout: float | None) -> Any:
 
 
 def _await_end(self: Any, timeout: float | None) -> Any:
-    if self.returncode is None and timeout != 0:
+    # to poll says at once that the process is no child of this one (a forked child has its parent's Popen)
+    if self.returncode is None and timeout != 0 and self._internal_poll() is None:
         try:
             number = _os.pidfd_open(self.pid)
-        except (AttributeError, OSError) as error:
-            if getattr(error, "errno", None) != _errno.ESRCH:  # that one is gone: the standard module knows what to say
-                _look(self, timeout)
+        except (AttributeError, OSError):
+            _look(self, timeout)
         else:
             try:
                 _wait_readable(number, timeout)
