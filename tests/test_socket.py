@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -365,3 +366,87 @@ def test_a_datagram_to_a_full_receiver_waits_for_room_and_does_not_spin(tmp_path
         received = [receiver.recv(9) for _ in range(filled + len(tasks))]
         assert received == [b"x"] * filled + [b"y"] * len(tasks)
         assert [task.result(10) for task in tasks] == [1, 1]
+
+
+MODULES = pytest.mark.parametrize("module", [standard, socket], ids=["standard", "twin"])
+
+
+def refused(call: Callable[[], object]) -> int | None:
+    """The error's number of a call that is not to wait."""
+    with pytest.raises(BlockingIOError) as caught:
+        weft.spawn(call).result(20)
+    return caught.value.errno
+
+
+@MODULES
+def test_a_descriptor_that_was_set_not_to_block_refuses_to_wait(module: Any, tmp_path: os.PathLike[str]) -> None:
+    first, second = module.socketpair()
+    datagrams = module.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener = module.create_server(("127.0.0.1", 0))
+    client = module.socket()
+    handed = module.socket(fileno=os.dup(first.fileno()))
+    datagrams.bind(("127.0.0.1", 0))
+    for sock in (first, datagrams, listener, client):
+        os.set_blocking(sock.fileno(), False)
+        assert sock.gettimeout() is None
+    for call in (
+        lambda: first.recv(1),
+        lambda: first.recv(2, socket.MSG_WAITALL),
+        lambda: first.recv_into(bytearray(1)),
+        lambda: first.recvfrom(1),
+        lambda: first.recvmsg(1),
+        lambda: handed.recv(1),
+        lambda: datagrams.recvfrom(1),
+        listener.accept,
+    ):
+        assert refused(call) == errno.EAGAIN
+    assert refused(lambda: client.connect(listener.getsockname())) == errno.EINPROGRESS
+    second.sendall(b"ab")
+    assert first.recv(3, socket.MSG_WAITALL | socket.MSG_PEEK) == b"ab"
+    assert first.recv(3, socket.MSG_WAITALL) == b"ab"
+    assert 0 < weft.spawn(first.send, bytes(10_000_000)).result(20) < 10_000_000
+    for call in (
+        lambda: [first.send(bytes(100_000)) for _ in range(1000)],
+        lambda: first.sendall(bytes(1_000_000)),
+        lambda: [first.sendmsg([bytes(100_000)]) for _ in range(1000)],
+    ):
+        assert refused(call) == errno.EAGAIN
+    path = os.path.join(tmp_path, "s")
+    with module.socket(socket.AF_UNIX) as full:
+        full.bind(path)
+        full.listen(0)
+        clients = [module.socket(socket.AF_UNIX) for _ in range(2)]
+        for sock in clients:
+            os.set_blocking(sock.fileno(), False)
+        clients[0].connect(path)
+        assert refused(lambda: clients[1].connect(path)) == errno.EAGAIN
+    for sock in (first, second, handed, datagrams, listener, client, *clients):
+        if sock is not second:
+            assert not os.get_blocking(sock.fileno())
+        sock.close()
+
+
+def test_a_timeout_that_a_call_sets_aside_refuses_no_other_thread() -> None:
+    first, second = socket.socketpair()
+    got: list[object] = []
+
+    def take() -> None:
+        try:
+            got.append(first.recv(1))
+        except OSError as error:
+            got.append(error)
+
+    class Size:
+        def __index__(self) -> int:  # in the middle of the call
+            thread.start()
+            thread.join(0.1)
+            second.sendall(b"aa")
+            return 1
+
+    thread = threading.Thread(target=take)
+    with first, second:
+        first.settimeout(30)
+        assert first.recvfrom(Size())[0] == b"a"  # type: ignore[arg-type]
+        thread.join(30)
+        assert got == [b"a"]
+        assert first.gettimeout() == 30

@@ -49,6 +49,10 @@ cdef extern from "<sys/ioctl.h>" nogil:
     int ioctl(int number, unsigned long request, int *argument)
     enum: FIONBIO
 
+cdef extern from "<fcntl.h>" nogil:
+    int fcntl(int number, int command)
+    enum: F_GETFL, O_NONBLOCK
+
 cdef extern from "<sys/time.h>" nogil:
     struct timeval:
         long tv_sec
@@ -61,6 +65,9 @@ cdef enum:
     SCRATCH = 65536
     LARGE = 32768
 cdef char scratch[SCRATCH]  # filled and copied from in one step under the interpreter's lock: cheaper than a large object made too large and cut
+
+# descriptors whose mode or timeout is another one for the length of an ``at_once``
+cdef list borrowed = []
 
 
 cdef int fail() except -1:
@@ -78,11 +85,26 @@ cdef int refuse_wait() except -1:
     raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
 
 
+cdef bint is_nonblocking(int number) noexcept:
+    """Return whether descriptor `number` is set not to block, by whatever description or process."""
+    cdef int mode = fcntl(number, F_GETFL)
+    return mode >= 0 and mode & O_NONBLOCK
+
+
+cdef bint refuses(object sock) except -1:
+    """Return whether nothing waits on `sock`, which has no timeout of Python's.
+
+    The program set its descriptor not to block, or it came so.
+    """
+    cdef int number = head(sock).sock_fd
+    return is_nonblocking(number) and number not in borrowed
+
+
 cdef double remaining(object sock, double *deadline) except -2:
     """Before a wait: the seconds that are left of the call, -1 for no end. `deadline` is 0 before its first one; raises what the standard library raises."""
     cdef int64_t timeout = head(sock).sock_timeout
     cdef double left
-    if timeout == 0:
+    if timeout == 0 or timeout < 0 and refuses(sock):
         question(get_scheduler())
         refuse_wait()
     left = time_left(timeout * 1e-9, deadline)
@@ -221,10 +243,13 @@ cdef object at_once(object sock, object method, tuple args, bint flagged):
     """
     cdef int64_t timeout = head(sock).sock_timeout
     cdef int on = 1, off = 0, number = head(sock).sock_fd
-    cdef bint blocking = timeout < 0 and not flagged
-    if blocking:
+    cdef bint toggled = timeout < 0 and not flagged and not is_nonblocking(number)
+    if timeout <= 0 and not toggled:
+        return method(sock, *args)
+    borrowed.append(number)
+    if toggled:
         ioctl(number, FIONBIO, &on)
-    if timeout > 0:
+    else:
         # The interpreter waits for its own timeout, but not without one on a descriptor that does not block.
         # Not 0: a thread that uses the socket meanwhile would be refused a wait. So it waits without a timeout.
         head(sock).sock_timeout = -1
@@ -232,5 +257,6 @@ cdef object at_once(object sock, object method, tuple args, bint flagged):
         return method(sock, *args)
     finally:
         head(sock).sock_timeout = timeout
-        if blocking:
+        if toggled:
             ioctl(number, FIONBIO, &off)
+        borrowed.remove(number)

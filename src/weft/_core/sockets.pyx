@@ -17,6 +17,8 @@ Rules:
   those calls look again after growing pauses.
 - SO_RCVTIMEO and SO_SNDTIMEO count for a socket without a timeout of Python's, as in the kernel:
   the call ends with BlockingIOError.
+- A descriptor that is set not to block although Python knows of no timeout refuses to wait, and
+  stays so. The mode is asked before a park only.
 - A socket that the collector takes is closed by the interpreter; ``__del__`` tells first.
 - A peer that always has something to say, or always room, starves nobody: now and then a call gives way before it begins.
 - Calls that are rare go to the interpreter's own method, with the timeout taken for zero while it runs.
@@ -102,12 +104,12 @@ cdef int block(object sock, int direction, double *deadline) except -1:
     return 0
 
 
-cdef double patience(object sock, double *deadline) except -2:
-    """The seconds that are left of a call that writes or connects, -1 for no end."""
+cdef double patience(object sock, int direction, double *deadline) except -2:
+    """The seconds that are left of a call, -1 for no end."""
     cdef double left = remaining(sock, deadline)
     if left >= 0:
         return left
-    return own_limit(sock, get_scheduler().poller.find(head(sock).sock_fd), WRITE, deadline)
+    return own_limit(sock, get_scheduler().poller.find(head(sock).sock_fd), direction, deadline)
 
 
 cdef int expire(object sock) except -1:
@@ -194,7 +196,7 @@ cdef bint pause_or_expire(object sock, double pause, double *deadline) except -1
     """Park for `pause` seconds: False if the socket's own timeout has come before."""
     cdef double left
     try:
-        left = own_limit(sock, get_scheduler().poller.find(head(sock).sock_fd), READ, deadline)
+        left = patience(sock, READ, deadline)
     except OSError:  # or it was closed
         return False
     get_scheduler().park(None, pause if left < 0 else min(left, pause), "more to peek at")
@@ -373,7 +375,7 @@ cdef bint receiver_is_full(object sock) except -1:
 
 cdef int await_room(object sock, double *pause, double *deadline, object reason) except -1:
     """Park for `pause` seconds, where nothing tells of room; the next pause is twice as long."""
-    cdef double left = patience(sock, deadline)
+    cdef double left = patience(sock, WRITE, deadline)
     get_scheduler().park(None, pause[0] if left < 0 else min(left, pause[0]), reason)
     pause[0] = min(pause[0] * 2, LONGEST_LOOK)
     return 0
