@@ -5,6 +5,7 @@ import os
 import pty
 import socket
 import struct
+import termios
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -250,6 +251,74 @@ for target, source in ((writer, zeros), (1, os.eventfd(0))):
         weft.spawn(nonblocking.sendfile, target, source, None, 5).result(20)
     except OSError as error:
         print(errno.errorcode[error.errno][1:])
+"""
+
+
+def read_offloaded(number: int, size: int) -> bytes:
+    return weft.offload(os.read, number, size)
+
+
+def into(number: int, size: int) -> bytes:
+    buffer = bytearray(size)
+    return bytes(buffer[: nonblocking.read_into(number, buffer)])
+
+
+@pytest.mark.parametrize("read", [read_offloaded, nonblocking.read, into], ids=["standard", "read", "into"])
+@pytest.mark.parametrize(
+    ("least", "tenths", "size", "pieces", "found"),
+    [
+        (0, 0, 9, [], b""),
+        (0, 1, 9, [], b""),
+        (0, 255, 9, [b"ab"], b"ab"),
+        (3, 0, 9, [b"a", b"b", b"c"], b"abc"),
+        (3, 0, 2, [b"a", b"b"], b"ab"),
+        (3, 1, 9, [b"a"], b"a"),
+        (3, 255, 9, [b"ab", b"c"], b"abc"),
+        (3, 255, 1, [b"a"], b"a"),
+    ],
+)
+def test_a_terminal_s_own_rules_for_a_read_count(
+    read: Callable[[int, int], bytes], least: int, tenths: int, size: int, pieces: list[bytes], found: bytes
+) -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    settings = termios.tcgetattr(slave)
+    settings[6][termios.VMIN], settings[6][termios.VTIME] = least, tenths
+    termios.tcsetattr(slave, termios.TCSANOW, settings)
+    task = weft.spawn(read, slave, size)
+    for piece in pieces:
+        weft.sleep(0.02)
+        assert not task.done()
+        os.write(master, piece)
+    assert task.result(timeout=30) == found
+    os.close(slave)
+    os.close(master)
+
+
+def test_no_descriptor_is_needed_for_a_read_or_a_write(run_python: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:
+    assert run_python(NO_DESCRIPTOR, str(tmp_path / "fifo")).stdout == "9 b'hi' 3 b'one'\n24\n"
+
+
+NO_DESCRIPTOR = """
+import errno, os, pty, resource, sys, tty, weft
+from weft._core import nonblocking
+
+master, slave = pty.openpty()
+tty.setraw(slave)
+os.mkfifo(sys.argv[1])
+fifo = os.open(sys.argv[1], os.O_RDWR)
+weft.sleep(0.001)  # it opens what the scheduler needs
+reader = weft.spawn(nonblocking.read, slave, 5)
+weft.sleep(0.01)
+last = os.dup(0)
+os.close(last)
+resource.setrlimit(resource.RLIMIT_NOFILE, (last, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+os.write(master, b"hi")
+print(nonblocking.write(slave, b"log line\\n"), reader.result(20), nonblocking.write(fifo, b"one"), nonblocking.read(fifo, 5))
+try:
+    os.dup(0)
+except OSError as error:
+    print(error.errno)
 """
 
 

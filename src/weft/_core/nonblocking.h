@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <termios.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/sysmacros.h>
@@ -33,6 +34,16 @@ static inline int weft_kind_of(int number) {
         return WEFT_OTHER;
 #endif
     return S_ISCHR(file.st_mode) && isatty(number) ? WEFT_TERMINAL : WEFT_OTHER;
+}
+
+/* Whether a read of terminal `number` goes by VMIN (bytes that it waits for) and VTIME (tenths of a second). */
+static inline int weft_is_raw(int number, int *least, int *tenths) {
+    struct termios settings;
+    if (tcgetattr(number, &settings) < 0 || settings.c_lflag & ICANON)
+        return 0;
+    *least = settings.c_cc[VMIN];
+    *tenths = settings.c_cc[VTIME];
+    return 1;
 }
 
 /* A description of our own for the same pipe or terminal, which does not block. */

@@ -15,6 +15,8 @@ Invariants:
 | socket | MSG_DONTWAIT |
 | FIFO, terminal | a description of our own, opened by way of /proc for the one call |
 | inotify, the master end of a terminal | poll, then a helper thread, which blocks in our place if somebody was faster |
+| FIFO, terminal, with no descriptor left | the same |
+| terminal that waits for several bytes (VMIN) | poll, and a helper thread where that does not tell |
 
 What a helper thread reads for a task that was cancelled meanwhile is lost.
 
@@ -27,7 +29,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.errno cimport EAGAIN, EINTR, EINVAL, errno
+from libc.errno cimport EAGAIN, EINTR, EINVAL, EMFILE, ENFILE, errno
 from libc.string cimport memcpy
 from posix.unistd cimport close
 from weft._core.attempts cimport system_limit
@@ -36,6 +38,7 @@ from weft._core.poller cimport READ, UNASKED, WRITE, Descriptor, is_ready
 from weft._core.budget cimport CALL, charge
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
+from weft._core.timers cimport time_left
 
 import operator
 import os
@@ -53,6 +56,7 @@ cdef extern from "nonblocking.h" nogil:
         size_t iov_len
     enum: WEFT_PLAIN, WEFT_PIPE, WEFT_SOCKET, WEFT_TERMINAL, WEFT_OTHER, WEFT_HELP
     int weft_kind_of(int number)
+    bint weft_is_raw(int number, int *least, int *tenths)
     ssize_t weft_attempt(int number, int kind, iovec *pieces, int count, int write)
 
 cdef extern from "<fcntl.h>" nogil:
@@ -81,16 +85,26 @@ cdef int fail() except -1:
 
 
 cdef class Copy:
-    """A copy of a descriptor, closed with the last reference to it."""
+    """A copy of a descriptor, closed with the last reference to it.
 
-    cdef int number  # of the copy, -1 for none
+    Where no descriptor is left it is the descriptor itself: a call that needs none does not fail for
+    want of a copy. If its owner closes it before the call begins, the call meets what comes after it.
+    """
+
+    cdef int number  # of the copy
+    cdef bint own  # it is to be closed
 
     def __cinit__(self, int number):
-        self.number = -1
-        self.number = duplicate(number)
+        self.number = number
+        try:
+            self.number = duplicate(number)
+            self.own = True
+        except OSError as error:
+            if error.errno != EMFILE and error.errno != ENFILE:
+                raise
 
     def __dealloc__(self):
-        if self.number >= 0:
+        if self.own:
             close(self.number)
 
 
@@ -126,6 +140,10 @@ cdef ssize_t attempt(
     cdef ssize_t moved
     if size == 0 and kind == WEFT_SOCKET and not write:
         return 0  # as readv(2); recvmsg(2) would wait, or take a datagram
+    if kind == WEFT_TERMINAL and not write:
+        moved = heed_least(number, size)
+        if moved:
+            return moved
     while True:
         if size >= LARGE:
             with nogil:
@@ -148,11 +166,35 @@ cdef ssize_t attempt(
     return moved
 
 
-cdef int wait(int number, int kind, int direction, double *deadline) except -1:
-    """Park until the descriptor may be ready.
+cdef ssize_t heed_least(int number, size_t size) except -3:
+    """Before a read of a terminal that waits for several bytes (VMIN): 0 if an attempt gets them.
 
-    A socket's own timeout counts (SO_RCVTIMEO, SO_SNDTIMEO): BlockingIOError. `deadline` is 0 before
-    the first wait of a call.
+    -1 if it must be waited for. WEFT_HELP if nothing tells when all are there: poll(2) tells of VMIN
+    bytes, of one if the bytes may be VTIME apart, and of no other number.
+    """
+    cdef int least = 0, tenths = 0
+    if not weft_is_raw(number, &least, &tenths) or least < 2 or fcntl(number, F_GETFL) & O_NONBLOCK:
+        return 0
+    if tenths == 0 and size < <size_t>least:
+        return WEFT_HELP
+    if not is_ready(number, POLLIN):
+        return -1
+    return WEFT_HELP if tenths else 0
+
+
+cdef double terminal_limit(int number, double *deadline) noexcept:
+    """The seconds for which a read of a terminal waits for its first byte, -1 for no end."""
+    cdef int least = 0, tenths = 0
+    if not weft_is_raw(number, &least, &tenths) or least > 0:
+        return -1
+    return time_left(tenths * 0.1, deadline)
+
+
+cdef int wait(int number, int kind, int direction, double *deadline) except -1:
+    """Park until the descriptor may be ready; 0 if time has passed instead.
+
+    A socket's own timeout counts (SO_RCVTIMEO, SO_SNDTIMEO): BlockingIOError. So does a terminal's
+    (VTIME with VMIN 0): its read ends with nothing. `deadline` is 0 before the first wait of a call.
     """
     cdef Scheduler scheduler = get_scheduler()
     cdef Descriptor descriptor = scheduler.poller.find(number)
@@ -161,6 +203,10 @@ cdef int wait(int number, int kind, int direction, double *deadline) except -1:
         if not descriptor.owned:  # the record may be an older file's
             descriptor.timed = UNASKED
         limit = system_limit(number, descriptor, direction, deadline)
+    elif kind == WEFT_TERMINAL and direction == READ:
+        limit = terminal_limit(number, deadline)
+        if limit == 0:
+            return 0
     return wait_descriptor(scheduler, descriptor, direction, limit, False)
 
 
@@ -253,7 +299,8 @@ cdef ssize_t take(int number, int kind, Pieces pieces) except -1:
             return moved
         if moved == WEFT_HELP:
             return pieces.fill(help_with(standard_read, number, pieces.size, None))
-        wait(number, kind, READ, &deadline)
+        if not wait(number, kind, READ, &deadline) and kind == WEFT_TERMINAL:
+            return 0
 
 
 cdef ssize_t give(int number, int kind, Pieces pieces) except -1:
@@ -308,7 +355,8 @@ def read(number, Py_ssize_t size) -> bytes:
         data = None  # a task that waits holds no memory for what may come
         if moved == WEFT_HELP:
             return help_with(standard_read, fd, size, None)
-        wait(fd, kind, READ, &deadline)
+        if not wait(fd, kind, READ, &deadline) and kind == WEFT_TERMINAL:
+            return b""
 
 
 def read_into(number, buffer) -> int:
