@@ -92,6 +92,26 @@ signal.pause()
     assert done.stdout == "False\nTrue None\nalarm\n"
 
 
+def test_the_timeout_of_a_wait_is_read_as_the_standard_module_reads_it(run_python: Run) -> None:
+    source = """
+import decimal, signal, threading
+class Index:
+    def __index__(self): return 0
+def ask(timeout):
+    try: print(signal.sigtimedwait([signal.SIGUSR1], timeout))
+    except Exception as error: print(type(error).__name__, error)
+def work():
+    for timeout in (float("inf"), -float("inf"), float("nan"), 1e308, 2**63, -1, -0.5): ask(timeout)
+    for timeout in (decimal.Decimal("0.01"), "1", None, Index(), 0, 0.01, True): ask(timeout)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+    standard = run_python(source).stdout
+    assert standard.count("\n") == 14
+    assert run_python(PATCH + source).stdout == standard
+
+
 def test_a_blocked_signal_is_not_delivered_to_a_thread_of_ours(run_python: Run, tmp_path: Path) -> None:
     done = run_python(
         PATCH

@@ -22,6 +22,7 @@ from weft._core.local import local as _local
 from weft._core.looks import look_until as _look_until
 from weft._core.reports import write_unraisable as _write_unraisable
 from weft._core.sync import Event as _Event
+from weft._core.timers import exact_seconds as _exact_seconds
 from weft.builtin import stands_for as _stands_for
 
 _PAUSES = 0.0005, 0.02  # seconds between two looks at what is pending, the first and the longest
@@ -153,9 +154,11 @@ def pause() -> None:
 @_stands_for(_standard)  # type: ignore[no-redef]
 def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
     """As ``signal.sigtimedwait``: park until one of `sigset` is pending, at most `timeout` seconds; returns its data, or None."""
-    if timeout < 0:
+    wanted = set(sigset)
+    seconds = _exact_seconds(timeout)
+    if seconds < 0:
         raise ValueError("timeout must be non-negative")
-    return _await(sigset, timeout)
+    return _await(wanted, seconds)
 
 
 @_stands_for(_standard)  # type: ignore[no-redef]

@@ -146,6 +146,29 @@ def test_a_thread_that_cannot_be_started(run_python: Run) -> None:
     assert run_python(program).stdout == "can't start new thread\n" * 2 + "[0, 0, 0] True\n"
 
 
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_call_at_the_end_of_the_interpreter_is_refused(run_python: Run, idle: bool) -> None:
+    assert run_python(AT_THE_END, "idle" if idle else "new").stdout == "True\n"
+
+
+AT_THE_END = """
+import os, sys, weft
+
+class Last:
+    def __del__(self, write=os.write, refusal=RuntimeError):
+        try:
+            weft.offload(int)
+        except refusal:
+            write(1, b"True\\n")
+
+queue = weft.Queue()
+queue.put(Last())
+if sys.argv[1] == "idle":
+    weft.offload(int)
+weft.sleep(0.001)
+"""
+
+
 def test_a_call_that_is_cancelled_while_it_waits_for_a_thread_is_never_made() -> None:
     pool = ThreadPool(1)
     gate, made = threading.Event(), []

@@ -12,6 +12,7 @@ Invariants:
 - Idle threads are told to the scheduler: they can wake nobody, so a deadlock is still seen.
 - In a forked child the pool is empty. A job that forks ends the child when it returns there. A task
   that waits for a job when a handler forks gets RuntimeError in the child: the job is the parent's.
+- While the interpreter finalizes no thread may run: a call then gets RuntimeError.
 - A deaf pool's threads block every signal: one that the program blocks and waits for does not end
   up in a thread that it does not know.
 - There is no lock. This module is compiled, so between two of its statements neither another thread
@@ -22,6 +23,7 @@ Invariants:
 from weft._core.queues cimport SimpleQueue
 
 import _thread
+import builtins
 import os
 import sys
 from collections import deque
@@ -34,6 +36,8 @@ __all__ = ["ThreadPool", "offload"]
 cdef object start_thread = _thread.start_new_thread
 cdef object get_ident = _thread.get_ident
 cdef object allocate_lock = _thread.allocate_lock
+cdef object is_finalizing = sys.is_finalizing
+cdef object AtTheEnd = getattr(builtins, "PythonFinalizationError", RuntimeError)  # since 3.13
 LINGER = 10.0  # seconds that an idle thread waits for another job
 
 
@@ -140,6 +144,8 @@ cdef class ThreadPool:
 
     cdef int summon(self) except -1:
         """Let a thread take the job that was queued."""
+        if is_finalizing():  # an idle thread would end when it is rung; so would a new one on 3.11
+            raise AtTheEnd("can't create new thread at interpreter shutdown")
         if self.idle:
             bell = self.idle.pop()
             count_idle_threads(-1)  # here and not on the thread: from now on it will wake somebody
