@@ -77,3 +77,36 @@ def test_a_platform_without_epoll(run_python: Run, site: str) -> None:
         WEFT_POLLER="poll",
     )
     assert done.stdout == "[True, True] ([], [], [])\nPollSelector 10\n"
+
+
+def test_an_epoll_object_that_is_nested_as_deep_as_the_system_allows() -> None:
+    first, second = socket.socketpair()
+    nested = [select.epoll()]
+    nested[0].register(first.fileno(), select.EPOLLIN)
+    try:
+        for _ in range(10):
+            outer = select.epoll()
+            nested.append(outer)
+            outer.register(nested[-2].fileno(), select.EPOLLIN)
+    except OSError:
+        nested.pop().close()  # one more is too deep
+    last = nested[-1]
+    poll = select.poll()
+    poll.register(last.fileno(), select.POLLIN)
+    waits = (lambda: last.poll(20), lambda: select.select([last.fileno()], [], [], 20)[0], lambda: poll.poll(20_000))
+    with first, second:
+        assert last.poll(0.01) == []
+        for wait in waits:
+            task = weft.spawn(wait)
+            weft.sleep(0.01)
+            assert not task.done()
+            second.send(b"x")
+            assert task.result(30)
+            first.recv(1)
+        task = weft.spawn(last.poll)
+        weft.sleep(0.01)
+        last.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            task.result(30)
+        for epoll in nested:
+            epoll.close()

@@ -60,9 +60,12 @@ class _Watch:
                 self.epoll.register(number, events)  # the bits of poll and of epoll are the same
             except PermissionError:
                 continue  # a regular file: always ready, the first look has said so
-            except BaseException:
+            except BaseException as error:
                 self.close()
-                raise
+                if getattr(error, "errno", None) != _errno.ELOOP:
+                    raise
+                self.epoll = None  # it may not be one deeper
+                return
 
     def wait(self, timeout: float | None) -> bool:
         """Park until something may be ready; False if `timeout` seconds passed before."""

@@ -9,20 +9,36 @@ Invariants:
   them anew at its next poll.
 """
 
-from weft._core.poller cimport ARMED, CHANGED, READ, UNASKED, UNTIMED, WRITE, Descriptor, Poller
+from weft._core.poller cimport (
+    ARMED,
+    CHANGED,
+    READ,
+    TOO_DEEP,
+    UNASKED,
+    UNTIMED,
+    WRITE,
+    Descriptor,
+    Poller,
+    is_ready,
+)
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport all_schedulers, get_scheduler
-from weft._core.timers cimport monotonic, seconds
+from weft._core.timers cimport monotonic, seconds, time_left
 from weft._core.waiting cimport WaitQueue
 
 cdef extern from "<fcntl.h>" nogil:
     int fcntl(int number, int command)
     enum: F_GETFD
 
+cdef extern from "<poll.h>" nogil:
+    enum: POLLIN, POLLOUT
+
 cdef extern from "Python.h":
     int PyObject_AsFileDescriptor(object descriptor) except -1
 
 cdef int LAST = 2147483647  # no number is larger
+# seconds between two looks at what cannot be watched, the first and the longest
+cdef double LOOK = 0.001, LONGEST_LOOK = 0.05
 
 
 cdef int claim(int number, bint owned) except -1:
@@ -134,12 +150,31 @@ cdef int wait_otherwise(
 ) except -1:
     """The rare ends of ``wait_descriptor``.
 
-    The number means another file now, or is always ready.
+    The number means another file now, cannot be watched, or is always ready.
     """
     if armed == CHANGED:
         descriptor = scheduler.poller.find(descriptor.number)
         return wait_descriptor(scheduler, descriptor, direction, timeout, False)
+    if armed == TOO_DEEP:
+        return look_at(scheduler, descriptor, direction, timeout)
     scheduler.pause()
+    return 1
+
+
+cdef int look_at(
+    Scheduler scheduler, Descriptor descriptor, int direction, double timeout
+) except -1:
+    """``wait_descriptor`` by poll(2) and pauses that grow."""
+    cdef double deadline = 0, pause = LOOK
+    cdef double left = time_left(timeout, &deadline)
+    while not is_ready(descriptor.number, POLLIN if direction == READ else POLLOUT):
+        if left == 0:
+            return 0
+        scheduler.park(None, pause if left < 0 else min(left, pause), descriptor)
+        if descriptor.closed:
+            descriptor.refuse()
+        pause = min(pause * 2, LONGEST_LOOK)
+        left = time_left(timeout, &deadline)
     return 1
 
 

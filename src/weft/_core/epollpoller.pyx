@@ -13,7 +13,7 @@ Invariants:
   foreign file is not closed.
 """
 
-from libc.errno cimport EBADF, EEXIST, EINTR, EINVAL, ENOENT, EPERM, errno
+from libc.errno cimport EBADF, EEXIST, EINTR, EINVAL, ELOOP, ENOENT, EPERM, errno
 from libc.stdint cimport uint32_t, uint64_t
 from posix.unistd cimport close
 from weft._core.poller cimport (
@@ -24,6 +24,7 @@ from weft._core.poller cimport (
     NOTHING,
     READY,
     SIGNAL,
+    TOO_DEEP,
     Descriptor,
     Poller,
     is_open,
@@ -125,6 +126,8 @@ cdef class EpollPoller(Poller):
                 return ARMED
         if errno == EPERM:
             return READY
+        if errno == ELOOP:
+            return TOO_DEEP
         if errno == ENOENT:
             self.retire(descriptor)
             return CHANGED

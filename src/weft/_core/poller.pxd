@@ -13,6 +13,7 @@ cdef enum Armed:
     ARMED = 0  # the descriptor is watched
     READY = 1  # it is of a kind that is always ready: a regular file
     CHANGED = 2  # its number means another file now: find it anew
+    TOO_DEEP = 3  # an epoll object in others, as deep as the system allows: look with pauses
 
 cdef enum Polled:
     NOTHING = 0  # time passed, or fibers were woken
