@@ -450,3 +450,32 @@ def test_a_timeout_that_a_call_sets_aside_refuses_no_other_thread() -> None:
         thread.join(30)
         assert got == [b"a"]
         assert first.gettimeout() == 30
+
+
+@MODULES
+@pytest.mark.parametrize("kind", ["tcp", "udp", "unix"])
+def test_a_read_of_urgent_data_with_a_timeout_waits_for_anything(module: Any, kind: str) -> None:
+    if kind == "tcp":
+        with module.create_server(("127.0.0.1", 0)) as listener:
+            pair = module.create_connection(listener.getsockname()), listener.accept()[0]
+    elif kind == "unix":
+        pair = module.socketpair()
+    else:
+        pair = [module.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    with pair[0] as sock, pair[1] as peer:
+        reads = (
+            lambda: sock.recv(1, socket.MSG_OOB),
+            lambda: sock.recv_into(bytearray(1), 1, socket.MSG_OOB),
+            lambda: sock.recvfrom(1, socket.MSG_OOB),
+            lambda: sock.recvmsg(1, 0, socket.MSG_OOB),
+        )
+        sock.settimeout(0.01)
+        for read in reads:
+            with pytest.raises(TimeoutError):
+                weft.spawn(read).result(20)
+        if kind != "udp":
+            sock.settimeout(20)
+            peer.send(b"x")
+            for read in reads:
+                with pytest.raises(OSError, match="Invalid argument|not supported"):
+                    weft.spawn(read).result(20)

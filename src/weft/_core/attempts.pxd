@@ -6,6 +6,7 @@ cdef int time_out() except -1
 cdef int refuse_wait() except -1
 cdef double own_limit(object sock, Descriptor descriptor, int direction, double *deadline) except -2
 cdef double system_limit(int number, Descriptor descriptor, int direction, double *deadline) except -2
+cdef bint awaits_urgent(object sock, int error) except -1
 cdef bint waits(object sock, int flags) noexcept
 cdef bint waits_for_all(object sock, int flags) noexcept
 cdef double remaining(object sock, double *deadline) except -2

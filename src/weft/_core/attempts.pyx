@@ -11,10 +11,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, EINVAL, EOPNOTSUPP, errno
 from libc.stdint cimport int64_t
 from libc.string cimport memset
-from weft._core.poller cimport READ, TIMED, UNASKED, UNTIMED, Descriptor
+from weft._core.poller cimport READ, TIMED, UNASKED, UNTIMED, Descriptor, is_ready
 from weft._core.budget cimport question
 from weft._core.scheduler cimport Scheduler
 from weft._core.schedulers cimport get_scheduler
@@ -52,6 +52,9 @@ cdef extern from "<sys/ioctl.h>" nogil:
 cdef extern from "<fcntl.h>" nogil:
     int fcntl(int number, int command)
     enum: F_GETFL, O_NONBLOCK
+
+cdef extern from "<poll.h>" nogil:
+    enum: POLLIN
 
 cdef extern from "<sys/time.h>" nogil:
     struct timeval:
@@ -162,6 +165,23 @@ cdef bint waits(object sock, int flags) noexcept:
     return not flags & MSG_DONTWAIT and not (flags & MSG_ERRQUEUE and is_internet(sock))
 
 
+cdef int refuse_urgent(object sock, int error) except -2:
+    """Raise `error`, with which a read of urgent data failed; -1 if it is to wait and try again.
+
+    With a timeout the standard library waits until there is anything to read, and calls then.
+    """
+    if awaits_urgent(sock, error):
+        return -1
+    raise OSError(error, os.strerror(error))
+
+
+cdef bint awaits_urgent(object sock, int error) except -1:
+    """Return whether a read of urgent data that failed with `error` is to wait and try again."""
+    if head(sock).sock_timeout <= 0 or error not in (EINVAL, EOPNOTSUPP):
+        return False
+    return not is_ready(head(sock).sock_fd, POLLIN)
+
+
 cdef bint waits_for_all(object sock, int flags) noexcept:
     """Return whether a read with `flags` goes on until it has all that it asked for."""
     if not flags & MSG_WAITALL or head(sock).sock_timeout >= 0 or head(sock).sock_type != SOCK_STREAM:
@@ -201,6 +221,8 @@ cdef Py_ssize_t attempt(object sock, Descriptor descriptor, char *buffer, Py_ssi
             PyErr_CheckSignals()
         elif errno == EAGAIN and (not flags or waits(sock, flags)):
             return -1
+        elif flags & MSG_OOB:
+            return refuse_urgent(sock, errno)
         else:
             fail()
 

@@ -34,6 +34,7 @@ from weft._core.attempts cimport (
     at_once,
     attempt,
     attempt_bytes,
+    awaits_urgent,
     fail,
     own_limit,
     refuse_wait,
@@ -52,6 +53,7 @@ from weft._core.schedulers cimport get_scheduler
 from weft._core.socketobject cimport (
     AF_UNIX,
     MSG_DONTWAIT,
+    MSG_OOB,
     MSG_PEEK,
     SOCK_STREAM,
     SOL_SOCKET,
@@ -356,6 +358,11 @@ cdef object patiently(object sock, int direction, object method, tuple args, int
             return at_once(sock, method, args, True)
         except BlockingIOError:
             pass
+        except OSError as error:
+            if direction == WRITE or not args[position] & MSG_OOB or error.errno is None:
+                raise
+            if not awaits_urgent(sock, error.errno):
+                raise
         if direction == WRITE and receiver_is_full(sock):
             await_room(sock, &pause, &deadline, "room in a receiver's queue")
         else:
