@@ -235,7 +235,7 @@ cdef object accept_helped(object sock, double *deadline):
     found = None
     while found is None:  # the helper served another: look again, for nothing tells of what waits already
         line = lines.get(key)
-        if line is None or line.empty():
+        if line is None or not (<SimpleQueue>line).items:
             if key not in helped:
                 if not readable(head(sock).sock_fd):
                     return None
@@ -248,9 +248,9 @@ cdef object accept_helped(object sock, double *deadline):
                 found = line.get(True, None if left < 0 else left)
             except Empty:  # the helper keeps its place; the caller's next wait times out
                 return None
-        else:
-            found = line.get()
-        if line.empty() and key not in helped and lines.get(key) is line:
+        elif (<SimpleQueue>line).attempt():  # nobody runs in between
+            found = (<SimpleQueue>line).claim()
+        if not (<SimpleQueue>line).items and key not in helped and lines.get(key) is line:
             del lines[key]
             keepers.pop(sock, None)
     if isinstance(found, Exception):
