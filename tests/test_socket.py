@@ -477,5 +477,5 @@ def test_a_read_of_urgent_data_with_a_timeout_waits_for_anything(module: Any, ki
             sock.settimeout(20)
             peer.send(b"x")
             for read in reads:
-                with pytest.raises(OSError, match="Invalid argument|not supported"):
+                with pytest.raises(OSError, match=r"Invalid argument|not supported"):
                     weft.spawn(read).result(20)

@@ -59,7 +59,7 @@ def _wait(self: Any, timeout: float | None) -> Any:
 
 
 def _await_end(self: Any, timeout: float | None) -> Any:
-    # to poll says at once that the process is no child of this one (a forked child has its parent's Popen)
+    # The poll says at once that it is no child of this process: a forked one has its parent's Popen.
     if self.returncode is None and timeout != 0 and self._internal_poll() is None:
         try:
             number = _os.pidfd_open(self.pid)

@@ -89,7 +89,7 @@ cdef int refuse_wait() except -1:
 
 
 cdef bint is_nonblocking(int number) noexcept:
-    """Return whether descriptor `number` is set not to block, by whatever description or process."""
+    """Return whether descriptor `number` is set not to block, by whomever."""
     cdef int mode = fcntl(number, F_GETFL)
     return mode >= 0 and mode & O_NONBLOCK
 

@@ -36,7 +36,7 @@ static inline int weft_kind_of(int number) {
     return S_ISCHR(file.st_mode) && isatty(number) ? WEFT_TERMINAL : WEFT_OTHER;
 }
 
-/* Whether a read of terminal `number` goes by VMIN (bytes that it waits for) and VTIME (tenths of a second). */
+/* Whether a read of terminal `number` goes by VMIN (bytes that it waits for) and VTIME (0.1 s each). */
 static inline int weft_is_raw(int number, int *least, int *tenths) {
     struct termios settings;
     if (tcgetattr(number, &settings) < 0 || settings.c_lflag & ICANON)

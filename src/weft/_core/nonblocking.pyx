@@ -87,8 +87,8 @@ cdef int fail() except -1:
 cdef class Copy:
     """A copy of a descriptor, closed with the last reference to it.
 
-    Where no descriptor is left it is the descriptor itself: a call that needs none does not fail for
-    want of a copy. If its owner closes it before the call begins, the call meets what comes after it.
+    Where no descriptor is left it is the descriptor itself, so that a call which needs none does not
+    fail. If the number is closed before the call begins, the call meets what has it then.
     """
 
     cdef int number  # of the copy
@@ -438,7 +438,9 @@ def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
     if count <= 0 or not (blocks or may_block(source, origin)):
         return standard_sendfile(target, source, offset, count)
     if origin != WEFT_PLAIN:
-        return sendfile_with_help(target, kind, source, offset, min(count, LARGE) if blocks else count)
+        if blocks:
+            count = min(count, LARGE)
+        return sendfile_with_help(target, kind, source, offset, count)
     place = os.lseek(source, 0, os.SEEK_CUR) if offset is None else offset
     data = standard_pread(source, min(count, LARGE), place)
     if not data:
@@ -449,8 +451,13 @@ def sendfile(int target, int source, offset, Py_ssize_t count) -> int:
     return sent
 
 
-cdef object sendfile_with_help(int target, int kind, int source, object offset, Py_ssize_t count):
-    """Make the call on a helper thread, once there is room: a task that is cancelled before leaves none."""
+cdef object sendfile_with_help(
+    int target, int kind, int source, object offset, Py_ssize_t count
+):
+    """Make the call on a helper thread once there is room.
+
+    A task that is cancelled before leaves no thread.
+    """
     cdef double deadline = 0
     cdef Copy copy
     if may_block(target, kind):
