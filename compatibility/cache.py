@@ -57,11 +57,16 @@ def requirements(library: Library) -> list[str]:
     return ["pytest", *PROJECT["dependencies"], library.requirement, *library.requires]
 
 
+def made_of(library: Library) -> str:
+    """Return the text of the stamp."""
+    return "\n".join([*requirements(library), *library.bare])
+
+
 def missing(library: Library, given: Path | None = None) -> str:
     """Return what a run of the library's suite lacks; empty if nothing."""
     if source(library, given) is None:
         return f"no source {library.name}-{library.version}"
-    if not stamp(library).exists() or stamp(library).read_text() != "\n".join(requirements(library)):
+    if not stamp(library).exists() or stamp(library).read_text() != made_of(library):
         return f"no environment for Python {VERSION}"
     if library.server and shutil.which(f"{library.server}-server") is None:
         return f"no {library.server}-server on PATH"
@@ -86,7 +91,9 @@ def fetch(library: Library, given: Path | None, log: Path) -> bool:
                 return False
         if not run(*pip, "install", "-q", "--no-compile", *requirements(library)):
             return False
-    stamp(library).write_text("\n".join(requirements(library)))
+        if library.bare and not run(*pip, "install", "-q", "--no-compile", "--no-deps", *library.bare):
+            return False
+    stamp(library).write_text(made_of(library))
     return True
 
 

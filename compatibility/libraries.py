@@ -19,6 +19,7 @@ class Library:
     meets: str  # what of weft's work the suite meets, for the table
     pytest: list[str]  # the words after ``python -m pytest``
     requires: list[str] = field(default_factory=list)  # what the tests need beside pytest and the library's own requirements
+    bare: list[str] = field(default_factory=list)  # the same, without their own requirements: those exclude the greenlet that weft needs
     extras: list[str] = field(default_factory=list)  # of the library, such as "test"
     remove: list[str] = field(
         default_factory=list
