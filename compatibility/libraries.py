@@ -17,7 +17,7 @@ class Library:
     name: str  # as pip knows it
     version: str  # of the sdist whose tests are run
     meets: str  # what of weft's work the suite meets, for the table
-    pytest: list[str]  # the words after ``python -m pytest``
+    pytest: list[str]  # the words after ``python -m pytest``; {REDIS_URL} is the server's address
     requires: list[str] = field(default_factory=list)  # what the tests need beside pytest and the library's own requirements
     bare: list[str] = field(default_factory=list)  # the same, without their own requirements: those exclude the greenlet that weft needs
     extras: list[str] = field(default_factory=list)  # of the library, such as "test"

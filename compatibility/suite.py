@@ -87,14 +87,14 @@ def attempt(library: Library, side: str, source: Path, log: Path, skipped: set[s
         record = folder / "record"
         (folder / "skip").write_text(json.dumps(sorted(skipped)))
         (folder / "only").write_text(json.dumps(only))
-        command = [
-            str(cache.interpreter(library)),
-            *LAUNCHERS[side],
-            *("-p", cache.RECORDER, f"--compatibility-record={record}"),
-            *(f"--compatibility-skip={folder / 'skip'}", f"--compatibility-only={folder / 'only'}"),
-            *library.pytest,
-        ]
         with serving(library.server, folder) as variables:
+            command = [
+                str(cache.interpreter(library)),
+                *LAUNCHERS[side],
+                *("-p", cache.RECORDER, f"--compatibility-record={record}"),
+                *(f"--compatibility-skip={folder / 'skip'}", f"--compatibility-only={folder / 'only'}"),
+                *(word.replace("{REDIS_URL}", variables.get("REDIS_URL", "")) for word in library.pytest),
+            ]
             written.write(f"$ {' '.join(command)}\n".encode())
             written.flush()
             process = subprocess.Popen(

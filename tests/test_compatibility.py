@@ -62,7 +62,6 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> libraries.Librar
     modules.mkdir()
     (modules / f"{cache.RECORDER}.py").write_text(Path(cache.__file__).with_name("recorder.py").read_text())
     monkeypatch.setattr(cache, "interpreter", lambda _: Path(sys.executable))
-    monkeypatch.setattr(suite, "QUIET", 2)
     path = os.pathsep.join([str(modules), *filter(None, sys.path)])
     return libraries.Library(name="sample", version="1.0", meets="", pytest=["tests"], environment={"PYTHONPATH": path})
 
@@ -84,7 +83,10 @@ def test_a_run_says_how_each_test_ended(library: libraries.Library, side: str, t
     }, (tmp_path / "log").read_text()
 
 
-def test_a_suite_goes_on_behind_a_test_that_hangs_or_dies(library: libraries.Library, tmp_path: Path) -> None:
+def test_a_suite_goes_on_behind_a_test_that_hangs_or_dies(
+    library: libraries.Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "QUIET", 8)
     library.environment.update(HANG="1", DIE="1")
     results = suite.run(library, "stock", tmp_path / "sample-1.0", tmp_path / "log", without=["tests/test_sample.py::test_fails"])
     ends = {test.rpartition("::")[2]: how for test, how in results.items()}
