@@ -98,18 +98,20 @@ def fetch(library: Library, given: Path | None, log: Path) -> bool:
 
 
 def link(library: Library) -> None:
-    """Let the library's environment import this repository's weft, with its entry points, and the recorder."""
-    folders = list((environment(library) / "lib").glob("python3*/site-packages"))
-    for folder in folders:
-        (folder / "weft.pth").write_text(f"{ROOT / 'src'}\n")
+    """Install this repository's weft in the library's environment, by links, with its entry points and its record; and the recorder."""
+    for folder in (environment(library) / "lib").glob("python3*/site-packages"):
+        for name in ("weft", "pytest_weft.py"):
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).symlink_to(ROOT / "src" / name)
         described = folder / f"weft-{PROJECT['version']}.dist-info"
         described.mkdir(exist_ok=True)
         (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: weft\nVersion: {PROJECT['version']}\n")
         points = {"console_scripts": PROJECT["scripts"], **PROJECT["entry-points"]}
-        lines = [
-            line for group, names in points.items() for line in (f"[{group}]", *(f"{name} = {place}" for name, place in names.items()))
-        ]
+        lines = [line for group, names in points.items() for line in (f"[{group}]", *(f"{name} = {place}" for name, place in names.items()))]
         (described / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        # pytest rewrites the assertions of all files that the record of an installed plugin names
+        files = [file.relative_to(ROOT / "src") for file in sorted((ROOT / "src").rglob("*.py"))]
+        (described / "RECORD").write_text("".join(f"{file},,\n" for file in files))
         shutil.copy(Path(__file__).parent / "recorder.py", folder / f"{RECORDER}.py")
 
 
