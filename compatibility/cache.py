@@ -107,7 +107,9 @@ def link(library: Library) -> None:
         described.mkdir(exist_ok=True)
         (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: weft\nVersion: {PROJECT['version']}\n")
         points = {"console_scripts": PROJECT["scripts"], **PROJECT["entry-points"]}
-        lines = [line for group, names in points.items() for line in (f"[{group}]", *(f"{name} = {place}" for name, place in names.items()))]
+        lines = [
+            line for group, names in points.items() for line in (f"[{group}]", *(f"{name} = {place}" for name, place in names.items()))
+        ]
         (described / "entry_points.txt").write_text("\n".join(lines) + "\n")
         # pytest rewrites the assertions of all files that the record of an installed plugin names
         files = [file.relative_to(ROOT / "src") for file in sorted((ROOT / "src").rglob("*.py"))]

@@ -29,7 +29,9 @@ EXIT = "(the end of the process)"  # the "test" that hung if all had ended
 
 Results = dict[str, str]  # "passed", "failed", "skipped", "xfailed", "hung" or "crashed" for each test
 
+PREFIX = "weftc-"  # of the folder that a process runs in; short, because Unix sockets lie below it
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+PLACE = re.compile(rf"[^\s\[]*{PREFIX}\w+/(?:source/)?")
 
 
 class Record:
@@ -79,7 +81,7 @@ def run(library: Library, side: str, source: Path, log: Path, files: Iterable[st
 
 def attempt(library: Library, side: str, source: Path, log: Path, skipped: set[str], only: list[str]) -> tuple[Record, str]:
     """Run one process. Return its record, and what became of it: "ended", "hung" or "crashed"."""
-    with tempfile.TemporaryDirectory(prefix="weft-", ignore_cleanup_errors=True) as place, open(log, "ab") as written:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as place, open(log, "ab") as written:
         folder = Path(place)
         for name in ("source", "home", "tmp"):
             (folder / name).mkdir()
@@ -153,5 +155,5 @@ def attend(process: subprocess.Popen[bytes], files: list[Path]) -> bool:
 
 
 def steady(results: Results) -> Results:
-    """Return the results by names that do not differ between two runs: no addresses, no folder of an environment."""
-    return {ADDRESS.sub("0x", name.rpartition("site-packages/")[2]): how for name, how in results.items()}
+    """Return the results by names that do not differ between two runs: no addresses, and no folder of a run or of an environment."""
+    return {PLACE.sub("", ADDRESS.sub("0x", name.rpartition("site-packages/")[2])): how for name, how in results.items()}

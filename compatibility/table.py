@@ -14,6 +14,7 @@ __all__ = ["GOAL", "named", "render", "write"]
 DOCUMENT = Path(__file__).parent.parent / "docs" / "compatibility.md"
 REASONS = Path(__file__).parent / "reasons.toml"
 GOAL = 99.9  # per cent
+SHOWN = 20  # lines about what is wrong
 
 COLUMNS = """| library | version | what it meets | stock: passed | failed | skipped | weft: passed | failed | skipped | kept |
 |---|---|---|---:|---:|---:|---:|---:|---:|---:|"""
@@ -107,5 +108,8 @@ def write(folder: Path = FOLDER) -> int:
         pythons[version] = json.loads(next((folder / version / "stock").glob("*.json")).read_text())["python"]
     text, faults = render(outcomes, pythons, REASONS.read_text())
     DOCUMENT.write_text(text)
-    print("\n".join(faults or [f"{DOCUMENT.name} is written; every difference has a reason"]))
+    shown = faults[:SHOWN] + (
+        [f"... and {len(faults) - SHOWN} more; `scripts/compatibility lost` lists all"] if len(faults) > SHOWN else []
+    )
+    print("\n".join(shown or [f"{DOCUMENT.name} is written; every difference has a reason"]))
     return int(bool(faults))
