@@ -119,10 +119,12 @@ def test_pools_by_the_start_method_that_is_the_default(run_python: Run) -> None:
     done = run_python(
         PATCH
         + """
-import multiprocessing
+import multiprocessing, time
 from concurrent.futures import ProcessPoolExecutor
 ticks = weft.spawn(lambda: [weft.sleep(0.005) for _ in range(3)])
-with multiprocessing.Pool(2) as pool: print(pool.map(abs, range(-8, 0)), ticks.done())
+with multiprocessing.Pool(2) as pool:
+    pool.map(time.sleep, [0.2])
+    print(pool.map(abs, range(-8, 0)), ticks.done())
 with ProcessPoolExecutor(2) as pool: print(list(pool.map(abs, range(-8, 0))))
 """
     )

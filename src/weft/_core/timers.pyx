@@ -29,6 +29,9 @@ import _thread
 import sys
 
 cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        const char *tp_name
+    PyTypeObject *Py_TYPE(object o)
     double PyFloat_AS_DOUBLE(object value)
     bint PyIndex_Check(object value)
     object PyNumber_Index(object value)
@@ -117,7 +120,7 @@ cdef double exact(object value) except? -3:
         return in_range(PyFloat_AS_DOUBLE(value))
     if not PyIndex_Check(value):
         if not TAKES_REALS or not hasattr(type(value), "__float__"):
-            raise TypeError(NO_NUMBER.replace("str", type(value).__name__))
+            raise TypeError(NO_NUMBER.replace("str", Py_TYPE(value).tp_name.decode()))
         return in_range(float(value))
     value = PyNumber_Index(value)
     try:
