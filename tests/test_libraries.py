@@ -204,6 +204,19 @@ for name in {NAMES!r}:
     assert run_python(PATCH + program, timeout=120).stdout == run_python(program, timeout=120).stdout
 
 
+def test_a_port_out_of_range_is_the_standard_librarys_error(run_python: Run) -> None:
+    program = """
+import socket
+for host in ("localhost", "127.0.0.1"):
+    for call in ("bind", "connect", "connect_ex"):
+        for port in (-1, 65536):
+            with socket.socket() as sock:
+                try: getattr(sock, call)((host, port))
+                except Exception as error: print(type(error).__name__, error)
+"""
+    assert run_python(PATCH + program).stdout == run_python(program).stdout
+
+
 def test_a_librarys_error_in_the_place_of_a_cancellation_is_a_timeout(run_python: Run) -> None:
     """urllib3's pool puts back what it never took when a BaseException passes, and raises FullPoolError."""
     done = run_python(

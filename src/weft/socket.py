@@ -92,7 +92,7 @@ def resolved(sock: standard.socket, address: Any) -> Any:
         return address
     if not isinstance(address[0], (str, bytes, bytearray)) or not isinstance(address[1], int):
         return address
-    found = getaddrinfo(encoded(address[0]), address[1], sock.family, sock.type & ~KIND_FLAGS, sock.proto)
+    found = getaddrinfo(encoded(address[0]), None, sock.family, sock.type & ~KIND_FLAGS, sock.proto)  # the call itself checks the port
     return (found[0][4][0], *address[1:])
 
 

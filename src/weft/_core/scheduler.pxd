@@ -35,7 +35,7 @@ cdef class Scheduler(Watch):
     cdef bint leaving
     cdef bint ending
     cdef int held
-    cdef int forking
+    cdef int unsettled  # forks and switches to workers that are under way: a wait would run the wrong fiber
     cdef readonly bint forked
     cdef int adopt(self, Fiber fiber) except -1
     cdef void release(self, Fiber fiber) noexcept

@@ -187,7 +187,7 @@ cdef class Scheduler(Watch):
         cdef double deadline = INFINITY
         cdef double until
         cdef int outcome
-        if self.forking or self.starting is not None or self.following is not None:
+        if self.unsettled:
             self.settle(waiter)
         if waiter is not None:
             if waiter.woken:
@@ -302,7 +302,7 @@ cdef class Scheduler(Watch):
         """Let everybody else who can run do so first."""
         cdef Fiber fiber = self.current
         cdef int outcome
-        if self.forking or self.starting is not None or self.following is not None:
+        if self.unsettled:
             self.settle(None)
         if self.turned():
             end_dropped(self.turns, &self.seen)
@@ -322,7 +322,7 @@ cdef class Scheduler(Watch):
     cdef int give_way(self) except -1:
         """``pause`` that raises nothing: what the fiber is interrupted with comes at its next wait, and a signal handler's when it goes on."""
         cdef Fiber fiber = self.current
-        if self.forking or self.starting is not None or self.following is not None:  # the child would run the parent's fibers; a tracer runs
+        if self.unsettled:  # the child would run the parent's fibers; a tracer runs
             return 0
         if self.turned():
             end_dropped(self.turns, &self.seen)
@@ -365,6 +365,7 @@ cdef class Scheduler(Watch):
     cdef void put_back(self) noexcept:
         """A switch failed, for want of memory perhaps: a fiber that was to begin waits for the next one."""
         if self.starting is not None:
+            self.unsettled -= self.unsettled > 0
             self.ready.push(self.starting)
             self.starting = None
 
@@ -462,6 +463,7 @@ cdef class Scheduler(Watch):
         cdef PyGreenlet *target
         if self.following.state == NEW:
             self.starting, self.following = self.following, None
+            self.unsettled += 1
             target = self.take_idle()
         else:
             target = self.following.greenlet
@@ -479,6 +481,7 @@ cdef class Scheduler(Watch):
         """``starting`` is the fiber that runs, on `worker`, which holds itself."""
         if self.references == 0:
             self.references = Py_REFCNT(<object><PyObject *>worker)
+        self.unsettled -= self.unsettled > 0
         self.starting.state = RUNNING
         self.starting.worker = worker
         self.current, self.starting = self.starting, None
@@ -496,6 +499,7 @@ cdef class Scheduler(Watch):
                 return True
         if Py_REFCNT(<object><PyObject *>worker) > self.references or not self.keep_idle(worker):
             self.leaving = True  # somebody else knows it, or there is no memory
+            self.unsettled += 1
             self.held = weft_hold_collector()  # greenlet makes a tuple of what a body returns
             Py_DECREF(<object><PyObject *>worker)
             return False
@@ -550,6 +554,7 @@ cdef class Scheduler(Watch):
             weft_free_collector(self.held)
             self.leaving = self.held = False
             if self.starting is None and self.following.state != NEW:  # chosen by a worker that has ended
+                self.unsettled -= self.unsettled > 0
                 outcome = self.switch()
                 continue
             if self.starting is None:

@@ -163,13 +163,13 @@ def before_fork():
     parent = getpid()
     known = weft_get_scheduler()
     if known != NULL:
-        (<Scheduler>known).forking += 1
+        (<Scheduler>known).unsettled += 1
 
 
 def after_fork_in_parent():
     known = weft_get_scheduler()
-    if known != NULL and (<Scheduler>known).forking:
-        (<Scheduler>known).forking -= 1
+    if known != NULL and (<Scheduler>known).unsettled:
+        (<Scheduler>known).unsettled -= 1
 
 
 def after_fork_in_child():
@@ -209,7 +209,7 @@ cdef int set_up_child() except -1:
     if known == NULL:
         return 0
     scheduler = <Scheduler>known
-    scheduler.forking = 0
+    scheduler.unsettled = 0
     fiber = scheduler.current
     link = scheduler.newest
     while link != NULL:  # the others stay as they are, held and never run: their stacks belong to the parent
