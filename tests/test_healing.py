@@ -78,7 +78,8 @@ def test_what_cannot_be_replaced_is_named_and_left_whole(run_python: Run) -> Non
     """A lock in a tuple, and one that a ``with`` block is in the middle of: both of its places stay."""
     done = run_python(
         """
-        import threading
+        import threading, warnings
+        warnings.simplefilter("always")
         kept = threading.Lock()
         pair = (kept,)
         entered = threading.RLock()

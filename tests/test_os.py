@@ -163,7 +163,7 @@ def test_a_process_that_is_no_child_is_not_waited_for(run_python: Run) -> None:
 import subprocess
 for call in (lambda: os.waitpid(os.getppid(), 0), lambda: os.wait4(os.getppid(), 0), lambda: os.waitid(os.P_PID, os.getppid(), os.WEXITED)):
     try: print(weft.spawn(call).result(20))
-    except ChildProcessError: print("no child")
+    except ChildProcessError: print("no child", flush=True)
 with subprocess.Popen(["sleep", "60"]) as popen:
     pid = os.fork()
     if pid == 0:

@@ -12,6 +12,7 @@ import types as _types
 from subprocess import *  # noqa: F403  # the twin has the standard module's names
 from typing import Any
 
+from weft import native as _native
 from weft._core.accepting import share as _share
 from weft._core.cancellation import move_on_after as _move_on_after
 from weft._core.descriptors import closing as _closing
@@ -59,8 +60,7 @@ def _wait(self: Any, timeout: float | None) -> Any:
 
 
 def _await_end(self: Any, timeout: float | None) -> Any:
-    # The poll says at once that it is no child of this process: a forked one has its parent's Popen.
-    if self.returncode is None and timeout != 0 and self._internal_poll() is None:
+    if self.returncode is None and timeout != 0 and _is_child(self.pid):
         try:
             number = _os.pidfd_open(self.pid)
         except (AttributeError, OSError):
@@ -74,6 +74,15 @@ def _await_end(self: Any, timeout: float | None) -> Any:
                 _closing(number)
                 _os.close(number)
     return _standard_wait(self, timeout)
+
+
+def _is_child(pid: int) -> bool:
+    """Return whether `pid` is a child of this process: a forked one has its parent's Popen, and must not wait for that end."""
+    try:
+        _native.waitid(_os.P_PID, pid, _os.WEXITED | _os.WNOHANG | _os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _look(self: Any, timeout: float | None) -> None:
