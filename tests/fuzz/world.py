@@ -12,7 +12,8 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -55,6 +56,7 @@ class World:
         self.endings: list[Callable[[], None]] = []  # called last, before the process ends
         self.hook: object = None  # the run's own ``sys.unraisablehook``
         self.strikes = 0  # exceptions of signal handlers: raised, minus seen
+        self.holds = 0  # blocks that hold the collector off
         self.catching = False  # the main task catches a handler's exception, the next one
         self.limited = False  # somebody has lowered RLIMIT_NOFILE
         self.operations = select(settings)
@@ -164,6 +166,18 @@ class World:
         task = weft.spawn(self.root, place)
         self.roots.append(task)
         task.add_done_callback(self.ended)
+
+    @contextmanager
+    def no_collection(self) -> Iterator[None]:
+        """Hold the cyclic collector off during the block, from whatever thread."""
+        self.holds += 1
+        gc.disable()
+        try:
+            yield
+        finally:
+            self.holds -= 1
+            if not self.holds:
+                gc.enable()
 
     # -- the run
 
