@@ -105,6 +105,7 @@ cdef class Lock(Awaited):
         """Hand the lock on."""
         cdef Waiter waiter = self.line.wake_first()
         self.belong(None if waiter is None else <Fiber>waiter.fiber)
+        self.held = waiter is not None  # it may be woken before its task is noted
         return 0
 
     cdef int restore(self, bint wait) except -1:
