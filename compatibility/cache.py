@@ -1,4 +1,4 @@
-"""Where sources and environments are kept, outside of the repository; what gets them there; what is missing.
+"""The folder of sources and environments, outside of the repository: fill it, and tell what is missing.
 
 Only `fetch` calls pip, and only the subcommand of that name calls `fetch`.
 """

@@ -35,7 +35,7 @@ PLACE = re.compile(rf"[^\s\[]*{PREFIX}\w+/(?:source/)?")
 
 
 class Record:
-    """What the recorder wrote about one process."""
+    """The recorder's notes about one process."""
 
     def __init__(self, text: str) -> None:
         """Read the recorder's lines; the last may be half written."""

@@ -1,4 +1,4 @@
-"""How other libraries' test-suites are run and counted: the list, the record of a run, what counts as a difference, the table."""
+"""Other libraries' test-suites, run and counted: the list, the record of a run, what counts as a difference, the table."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What other people's libraries and test-suites rely on in a patched program."""
+"""A patched program keeps what other people's libraries and test-suites rely on."""
 
 import subprocess
 import sys

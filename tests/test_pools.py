@@ -51,7 +51,7 @@ def test_the_methods_of_a_pool() -> None:
 
 
 def outcomes(results: Results[int]) -> list[object]:
-    """What an iterator gives, its errors included."""
+    """Return what an iterator gives, its errors included."""
     given: list[object] = []
     while True:
         try:

@@ -8,8 +8,8 @@ Libraries ask whether gevent can be found, and then use more of it than there is
 """
 
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
@@ -206,9 +206,16 @@ MODULES: dict[str, dict[str, Any]] = {
 }
 
 
-LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 FOLDERS = ("site-packages", "dist-packages")
 MACHINERY = ("importlib", "importlib._bootstrap", "importlib._bootstrap_external")
+
+
+@cache
+def libraries() -> tuple[str, ...]:
+    """Return the folders of installed modules; asked for late, since most programs never import gevent."""
+    import sysconfig
+
+    return tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 def program_imports() -> bool:
@@ -219,7 +226,7 @@ def program_imports() -> bool:
     if frame is None:
         return False
     path = frame.f_code.co_filename
-    return not path.startswith((*LIBRARIES, "<frozen")) and not any(folder in path for folder in FOLDERS)
+    return not path.startswith((*libraries(), "<frozen")) and not any(folder in path for folder in FOLDERS)
 
 
 class Finder(MetaPathFinder, Loader):

@@ -9,7 +9,7 @@ Rules:
 - What stays, and has a name, is reported.
 - The places are module globals, class attributes, attributes and slots of instances, items of dictionaries and lists, and closures; a
   bound method of a lock in such a place is replaced, too.
-- The collector finds the objects. Each of its passes reads the whole heap, so all locks share four passes.
+- The collector finds the objects. Each of its passes reads the whole heap, so all locks share five passes.
 """
 
 import gc
@@ -23,14 +23,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from weft import native
+from weft._core.foreignlocks import REAL_LOCK, REAL_RLOCK
 from weft._core.queues import SimpleQueue
 from weft._core.sync import Lock, RLock
 
 __all__ = ["heal"]
 
 OURS = ("weft", "greenlet", "_frozen_importlib", "importlib")  # their real locks are meant to be real
-REAL_LOCK: Any = type(native.allocate_lock())
-REAL_RLOCK: Any = native.RLock
 REAL: dict[type, Any] = {REAL_LOCK: Lock, REAL_RLOCK: RLock, native.SimpleQueue: SimpleQueue}
 STATE = re.compile(r"owner=(\d+) count=(\d+)")  # in the repr of a real RLock: it has no method that tells
 

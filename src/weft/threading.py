@@ -22,6 +22,7 @@ from weft._core.budget import charge_peek as _charge_peek
 from weft._core.current import current_task as _current_task
 from weft._core.current import get_ident, is_main
 from weft._core.errors import Cancelled as _Cancelled
+from weft._core.foreignlocks import PAUSES as _PAUSES
 from weft._core.foreignlocks import cooperative as _cooperative
 from weft._core.local import local  # type: ignore[assignment]
 from weft._core.looks import look_until as _look_until
@@ -33,7 +34,6 @@ from weft._core.task import spawn as _spawn
 from weft._core.timers import exact_seconds as _exact_seconds
 from weft.builtin import stands_for as _stands_for
 
-_PAUSES = 0.0002, 0.01  # seconds between two looks at a real thread's end, the first and the longest
 _sentinels: dict[int, Lock] = {}
 _handles: set["_ThreadHandle"] = set()
 _standard_current_thread = _standard.current_thread

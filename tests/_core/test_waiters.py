@@ -1,4 +1,4 @@
-"""What is handed over reaches a task that can take it: never one of an ended thread, nor one of a forked child's parent."""
+"""A hand-over reaches a task that can take it: never one of an ended thread, nor one of a forked child's parent."""
 
 from collections.abc import Callable
 from subprocess import CompletedProcess

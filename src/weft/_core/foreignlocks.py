@@ -11,11 +11,11 @@ from weft._core.looks import look_until
 from weft._core.sync import RLock
 from weft._core.timers import exact_seconds
 
-__all__ = ["ForeignLock", "ForeignRLock", "cooperative"]
+__all__ = ["PAUSES", "REAL_LOCK", "REAL_RLOCK", "ForeignLock", "ForeignRLock", "cooperative"]
 
 PAUSES = 0.0002, 0.01  # seconds between two looks, the first and the longest
-REAL_LOCK: type = type(_thread.allocate_lock())
-REAL_RLOCK: type = _thread.RLock
+REAL_LOCK: Any = type(_thread.allocate_lock())
+REAL_RLOCK: Any = _thread.RLock
 
 
 class ForeignLock:
